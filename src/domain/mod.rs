@@ -1,0 +1,25 @@
+//! The vocabulary and the rules: ids, rosters and slots, pages of messages, receipts, pace, retention, limits.
+//!
+//! Pure: `std` only, no I/O, no clock, no async. Whatever depends on the time is told it as a [`Timestamp`].
+//! Read in the order of the modules below; `page` is where a mark ends up.
+
+mod id;
+mod limits;
+mod message;
+mod page;
+mod pull;
+mod retention;
+mod roster;
+mod slot;
+
+pub use id::{ConversationId, ID_BYTES_MAX, IdError, MessageId, UserId};
+pub use limits::Limits;
+pub use message::{
+    Audience, Generation, Message, ORDER_MAX, Order, Refusal, RegisterOutcome, Registered, Registration,
+    next_order,
+};
+pub use page::{PAGE_MESSAGES_MAX, Page, Position, Positions};
+pub use pull::{Etag, Named, Pace, Receipts};
+pub use retention::{ExpiresAt, Retention, Timestamp};
+pub use roster::{Members, RosterChange, SlotTable};
+pub use slot::{Slot, SlotSet};

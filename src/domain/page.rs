@@ -1,0 +1,396 @@
+//! A page: a run of up to 64 messages of one conversation, and who has read which of them.
+//!
+//! The reader sets of a page's messages stand together, crosswise: one *row* a slot, one bit of it a message. A
+//! message's reader set is a column. So "bob has read everything up to here" is one OR for 64 messages, and
+//! neighbouring messages, which nearly the same people have read, lie where a compact code finds them alike.
+//!
+//! ```text
+//!             messages of the page, by position
+//!               0 1 2 3 4 ...           63
+//!  slot 0     [ 1 1 1 1 0 0 0 0 ...      0 ]   row of slot 0: read the first four
+//!  slot 1     [ 1 1 1 1 1 1 1 0 ...      0 ]
+//!  slot 2     [ 0 0 0 0 0 0 0 0 ...      0 ]
+//!  ...            ^ the reader set of message 1
+//! ```
+//!
+//! Rows are kept in shared blocks, so that a copy of a page costs little and a change to the copy leaves the
+//! original as it was: the store shows one while it makes the other durable.
+
+use std::sync::Arc;
+
+use super::{ExpiresAt, Generation, Message, Order, Receipts, Slot, SlotSet, Timestamp, slot::Bits};
+
+/// Messages in a full page: the bits of a row.
+pub const PAGE_MESSAGES_MAX: usize = 64;
+
+/// Rows that are copied together when one of them changes: 512 x 8 bytes = 4 KiB.
+const BLOCK_ROWS: usize = 512;
+
+/// The place of a message in its page, 0 to 63.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position(pub u8);
+
+impl Position {
+    fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// The set of this position alone.
+    #[must_use]
+    pub fn only(self) -> Positions {
+        Positions(1 << self.0)
+    }
+}
+
+/// A set of positions of one page, one bit each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Positions(pub u64);
+
+impl Positions {
+    /// How many.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether `position` is one of them.
+    #[must_use]
+    pub fn contains(self, position: Position) -> bool {
+        self.0 >> position.0 & 1 == 1
+    }
+
+    /// The positions, ascending.
+    pub fn iter(self) -> impl Iterator<Item = Position> {
+        Bits(self.0).map(|bit| Position(u8::try_from(bit).expect("invariant: a u64 has 64 bits")))
+    }
+}
+
+/// The messages of a page that share one audience. The sender of each is in none, whatever `slots` says.
+#[derive(Debug, Clone)]
+struct SharedAudience {
+    slots: Arc<SlotSet>,
+    positions: u64,
+}
+
+/// A run of up to [`PAGE_MESSAGES_MAX`] messages in their order, whom each is for, and who has read it.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    messages: Arc<Vec<Option<Message>>>,
+    audiences: Arc<Vec<SharedAudience>>,
+    /// Who was asked, by position: the size of the audience less the sender.
+    of: Arc<Vec<u32>>,
+    /// How many have read, by position.
+    read: Vec<u32>,
+    rows: Vec<Arc<Vec<u64>>>,
+    /// Positions that hold a message.
+    held: u64,
+}
+
+impl Page {
+    /// Whether every position was used. Positions of messages that went are not used again.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.messages.len() >= PAGE_MESSAGES_MAX
+    }
+
+    /// Whether it holds no message (any more).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.held == 0
+    }
+
+    /// The position that the next message will get.
+    #[must_use]
+    pub fn next_position(&self) -> Position {
+        Position(u8::try_from(self.messages.len()).expect("invariant: a page has at most 64 positions"))
+    }
+
+    /// Puts a message at `position`, with nobody having read it. Its order is above that of the ones before.
+    pub fn put(&mut self, position: Position, message: Message, audience: Arc<SlotSet>) {
+        assert!(position.index() < PAGE_MESSAGES_MAX, "invariant: a position is 0 to 63");
+        self.forget(position);
+        let members = u32::try_from(audience.len()).expect("invariant: slots are u32");
+        let of = members - u32::from(audience.contains(message.sender));
+        let messages = Arc::make_mut(&mut self.messages);
+        let ofs = Arc::make_mut(&mut self.of);
+        if messages.len() <= position.index() {
+            messages.resize(position.index() + 1, None);
+            ofs.resize(position.index() + 1, 0);
+            self.read.resize(position.index() + 1, 0);
+        }
+        messages[position.index()] = Some(message);
+        ofs[position.index()] = of;
+        self.held |= position.only().0;
+        let audiences = Arc::make_mut(&mut self.audiences);
+        match audiences.iter_mut().find(|known| known.slots == audience) {
+            Some(known) => known.positions |= position.only().0,
+            None => audiences.push(SharedAudience { slots: audience, positions: position.only().0 }),
+        }
+    }
+
+    /// The message at `position`, if there is one, expired or not.
+    #[must_use]
+    pub fn message(&self, position: Position) -> Option<&Message> {
+        self.messages.get(position.index())?.as_ref()
+    }
+
+    /// The messages of the page with their positions, in their order, expired ones among them.
+    pub fn messages(&self) -> impl Iterator<Item = (Position, &Message)> {
+        Positions(self.held).iter().filter_map(|position| Some((position, self.message(position)?)))
+    }
+
+    /// The positions of the messages that have not expired at `now`.
+    #[must_use]
+    pub fn live(&self, now: Timestamp) -> Positions {
+        self.matching(|message| !message.expires_at.has_come(now))
+    }
+
+    /// The positions of the messages whose end has come at `now`.
+    #[must_use]
+    pub fn expired(&self, now: Timestamp) -> Positions {
+        self.matching(|message| message.expires_at.has_come(now))
+    }
+
+    /// The positions of the messages up to and including `order`.
+    #[must_use]
+    pub fn up_to(&self, order: Order) -> Positions {
+        self.matching(|message| message.order <= order)
+    }
+
+    fn matching(&self, test: impl Fn(&Message) -> bool) -> Positions {
+        Positions(
+            self.messages().filter(|(_, message)| test(message)).fold(0, |set, (at, _)| set | at.only().0),
+        )
+    }
+
+    /// When the first of its messages expires.
+    #[must_use]
+    pub fn expires_first(&self) -> Option<ExpiresAt> {
+        self.messages().map(|(_, message)| message.expires_at).min()
+    }
+
+    /// The positions of the messages whose audience `reader` is in.
+    #[must_use]
+    pub fn asked(&self, reader: Slot) -> Positions {
+        let of = self.audiences.iter().filter(|audience| audience.slots.contains(reader));
+        let asked = of.fold(0, |set, audience| set | audience.positions);
+        Positions(asked & !self.matching(|message| message.sender == reader).0)
+    }
+
+    /// The audience of the message at `position`. The sender is not in it, even where the set has the sender.
+    #[must_use]
+    pub fn audience(&self, position: Position) -> Option<&Arc<SlotSet>> {
+        let of = self.audiences.iter().find(|audience| audience.positions & position.only().0 != 0);
+        of.map(|audience| &audience.slots)
+    }
+
+    /// The positions of the messages that `reader` has read.
+    #[must_use]
+    pub fn read_by(&self, reader: Slot) -> Positions {
+        let block = self.rows.get(reader.index() / BLOCK_ROWS);
+        Positions(block.and_then(|rows| rows.get(reader.index() % BLOCK_ROWS)).copied().unwrap_or(0))
+    }
+
+    /// Marks the messages at `positions` as read by `reader`, and returns those that were not before. Positions
+    /// without a message, or whose audience the reader is not in, are passed over.
+    pub fn mark(&mut self, reader: Slot, positions: Positions) -> Positions {
+        let new = positions.0 & self.asked(reader).0 & self.held & !self.read_by(reader).0;
+        if new == 0 {
+            return Positions(0);
+        }
+        *self.row_mut(reader) |= new;
+        for position in Positions(new).iter() {
+            self.read[position.index()] += 1;
+        }
+        Positions(new)
+    }
+
+    fn row_mut(&mut self, reader: Slot) -> &mut u64 {
+        let (block, row) = (reader.index() / BLOCK_ROWS, reader.index() % BLOCK_ROWS);
+        if self.rows.len() <= block {
+            self.rows.resize_with(block + 1, Arc::default);
+        }
+        let rows = Arc::make_mut(&mut self.rows[block]);
+        if rows.len() <= row {
+            rows.resize(row + 1, 0);
+        }
+        &mut rows[row]
+    }
+
+    /// What is known of the message at `position`.
+    #[must_use]
+    pub fn receipts(&self, position: Position) -> Option<Receipts> {
+        let generation = self.message(position)?.generation;
+        Some(Receipts { generation, read: self.read[position.index()], of: self.of[position.index()] })
+    }
+
+    /// The users of one message's audience who have (`read`) or have not read it, above the slot `after`.
+    pub fn readers(
+        &self,
+        position: Position,
+        read: bool,
+        after: Option<Slot>,
+    ) -> impl Iterator<Item = Slot> + '_ {
+        let sender = self.message(position).map(|message| message.sender);
+        let slots = self.audience(position).into_iter().flat_map(move |audience| audience.iter_after(after));
+        slots.filter(move |&slot| Some(slot) != sender && self.read_by(slot).contains(position) == read)
+    }
+
+    /// Begins a new life of the message at `position`: nobody has read it.
+    pub fn reset(&mut self, position: Position, generation: Generation) {
+        self.clear(position.only().0);
+        if self.message(position).is_some()
+            && let Some(message) = &mut Arc::make_mut(&mut self.messages)[position.index()]
+        {
+            message.generation = generation;
+        }
+    }
+
+    /// Forgets the message at `position`, and who has read it.
+    pub fn forget(&mut self, position: Position) {
+        let only = position.only().0;
+        if self.held & only == 0 {
+            return;
+        }
+        self.clear(only);
+        self.held &= !only;
+        Arc::make_mut(&mut self.messages)[position.index()] = None;
+        Arc::make_mut(&mut self.of)[position.index()] = 0;
+        let audiences = Arc::make_mut(&mut self.audiences);
+        audiences.iter_mut().for_each(|audience| audience.positions &= !only);
+        audiences.retain(|audience| audience.positions != 0);
+    }
+
+    fn clear(&mut self, positions: u64) {
+        for block in &mut self.rows {
+            if block.iter().any(|row| row & positions != 0) {
+                Arc::make_mut(block).iter_mut().for_each(|row| *row &= !positions);
+            }
+        }
+        for position in Positions(positions).iter() {
+            if let Some(read) = self.read.get_mut(position.index()) {
+                *read = 0;
+            }
+        }
+    }
+
+    /// Every reader's row that is not empty, in slot order.
+    pub fn rows(&self) -> impl Iterator<Item = (Slot, Positions)> + '_ {
+        self.rows.iter().enumerate().flat_map(|(block, rows)| {
+            let first = block * BLOCK_ROWS;
+            rows.iter().enumerate().filter(|(_, row)| **row != 0).map(move |(at, row)| {
+                let slot = u32::try_from(first + at).expect("invariant: slots are u32");
+                (Slot(slot), Positions(*row))
+            })
+        })
+    }
+
+    /// How many positions were ever used: the messages that went leave gaps.
+    #[must_use]
+    pub fn positions_used(&self) -> usize {
+        self.messages.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::MessageId;
+
+    fn message(name: &str, sender: u32, order: u64) -> Message {
+        Message {
+            id: MessageId::new(name).unwrap(),
+            sender: Slot(sender),
+            order_asked: false,
+            order: Order(order),
+            audience_asked: false,
+            expires_in_s: None,
+            expires_at: ExpiresAt { unix_s: order },
+            generation: Generation(order),
+        }
+    }
+
+    fn page(messages: u8) -> Page {
+        let audience = Arc::new((0..1_000).map(Slot).collect::<SlotSet>());
+        let mut page = Page::default();
+        for at in 0..messages {
+            page.put(
+                Position(at),
+                message(&format!("m{at}"), u32::from(at), u64::from(at) + 1),
+                audience.clone(),
+            );
+        }
+        page
+    }
+
+    #[test]
+    fn a_mark_counts_once_and_never_for_the_sender() {
+        let mut page = page(3);
+        assert_eq!(
+            page.mark(Slot(1), Positions(0b111)),
+            Positions(0b101),
+            "1 sent the message at position 1"
+        );
+        assert_eq!(page.mark(Slot(1), Positions(0b111)), Positions(0));
+        assert_eq!(page.mark(Slot(1_000), Positions(0b111)), Positions(0), "outside the audience");
+        assert_eq!(page.mark(Slot(999), Positions(u64::MAX)), Positions(0b111), "no message, no mark");
+        let counts = |at| page.receipts(Position(at)).map(|receipts| (receipts.read, receipts.of));
+        assert_eq!([counts(0), counts(1), counts(3)], [Some((2, 999)), Some((1, 999)), None]);
+    }
+
+    #[test]
+    fn readers_and_the_unread_share_out_the_audience() {
+        let mut page = page(2);
+        page.mark(Slot(700), Positions(0b01));
+        page.mark(Slot(3), Positions(0b11));
+        let list =
+            |read, after| page.readers(Position(0), read, after).map(|slot| slot.0).collect::<Vec<_>>();
+        assert_eq!(list(true, None), [3, 700]);
+        assert_eq!(list(true, Some(Slot(3))), [700]);
+        assert_eq!(list(false, None).len(), 997, "1,000 less the sender and two readers");
+        assert!(!list(false, None).contains(&0));
+    }
+
+    #[test]
+    fn a_copy_changes_alone() {
+        let mut before = page(1);
+        before.mark(Slot(5), Positions(1));
+        let mut after = before.clone();
+        after.mark(Slot(6), Positions(1));
+        after.reset(Position(0), Generation(99));
+        assert_eq!(before.receipts(Position(0)).map(|receipts| receipts.read), Some(1));
+        assert!(before.read_by(Slot(5)).contains(Position(0)));
+        let receipts = after.receipts(Position(0)).unwrap();
+        assert_eq!((receipts.read, receipts.generation), (0, Generation(99)));
+    }
+
+    #[test]
+    fn a_forgotten_message_leaves_nothing_behind() {
+        let mut page = page(2);
+        page.mark(Slot(7), Positions(0b11));
+        page.forget(Position(0));
+        assert_eq!((page.message(Position(0)), page.receipts(Position(0))), (None, None));
+        assert!(page.audience(Position(0)).is_none());
+        assert_eq!(page.rows().collect::<Vec<_>>(), [(Slot(7), Positions(0b10))]);
+        assert!(!page.is_empty());
+        page.forget(Position(1));
+        assert!(page.is_empty());
+        assert_eq!(page.rows().count(), 0);
+    }
+
+    #[test]
+    fn a_page_tells_what_is_live_and_what_comes_first() {
+        let page = page(3);
+        let now = Timestamp { unix_ms: 2_000 };
+        assert_eq!(page.live(now), Positions(0b100));
+        assert_eq!(page.expired(now), Positions(0b011));
+        assert_eq!(page.up_to(Order(2)), Positions(0b011));
+        assert_eq!(page.expires_first(), Some(ExpiresAt { unix_s: 1 }));
+    }
+}

@@ -1,0 +1,266 @@
+//! The pull contract: what is known of a message, the `ETag` that names it, and the pace of pulling.
+
+use std::fmt;
+
+use super::{ConversationId, Generation, MessageId};
+
+/// What is known of one message: how many of its audience have read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipts {
+    /// The message's present life. Within one, `read` only rises, so the two name a state for good.
+    pub generation: Generation,
+    /// How many of the audience have read it.
+    pub read: u32,
+    /// The size of the audience.
+    pub of: u32,
+}
+
+impl Receipts {
+    /// Whether nothing about it can change any more: all have read it.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.read >= self.of
+    }
+}
+
+/// A message that was asked for, and what is known of it; none if it is unknown.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// The conversation asked about.
+    pub conversation: ConversationId,
+    /// The message asked about.
+    pub message: MessageId,
+    /// What is known of it.
+    pub receipts: Option<Receipts>,
+}
+
+/// How a client should go on pulling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Milliseconds from one pull to the next.
+    pub every_ms: u64,
+    /// For at most so many milliseconds from when the messages came on screen.
+    pub for_ms: u64,
+}
+
+impl Default for Pace {
+    /// Every 2 seconds, for at most 20.
+    fn default() -> Self {
+        Self { every_ms: 2_000, for_ms: 20_000 }
+    }
+}
+
+/// Names the receipts of a screen as they stand, such that a later pull can tell which of them have changed.
+///
+/// It carries one entry a message, made of the message's generation and its count of readers, and a short hash
+/// of what was asked for:
+///
+/// ```text
+///  bit 15       wide or narrow entries
+///  bits 14..0   hash of the conversations and messages asked for, in the order asked
+///  entries      8 bytes each for up to 4 messages, else 3 bytes each, low byte first
+/// ```
+///
+/// For the same list, entries are compared place by place: two counts of one generation never look alike as long
+/// as they differ by less than 2^24. For another list (the client scrolled) an entry is looked for anywhere.
+/// Generations are mixed into the entry, so a reset or a message registered anew looks alike with one chance in
+/// 2^24, or 2^64 for up to 4 messages. 20 messages make 62 bytes, 83 characters: an unchanged answer stays under
+/// 240 bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Etag {
+    list: u16,
+    entries: Vec<u64>,
+}
+
+/// Messages up to which entries have 8 bytes.
+const WIDE_MESSAGES_MAX: usize = 4;
+const WIDE_BYTES: usize = 8;
+const NARROW_BYTES: usize = 3;
+const WIDE_FLAG: u16 = 1 << 15;
+
+impl Etag {
+    /// Names these receipts.
+    #[must_use]
+    pub fn of(screen: &[Named]) -> Self {
+        let list = screen.iter().fold(FNV_BASIS, hash_ids);
+        let list = u16::try_from(mix(list) & 0x7fff).expect("invariant: 15 bits");
+        let wide = if screen.len() <= WIDE_MESSAGES_MAX { WIDE_FLAG } else { 0 };
+        let mut etag = Self { list: list | wide, entries: Vec::new() };
+        etag.entries = screen.iter().map(|named| entry(named) & etag.mask()).collect();
+        etag
+    }
+
+    fn width(&self) -> usize {
+        if self.list & WIDE_FLAG == 0 { NARROW_BYTES } else { WIDE_BYTES }
+    }
+
+    fn mask(&self) -> u64 {
+        u64::MAX >> (64 - 8 * self.width())
+    }
+
+    /// Whether the receipts of `screen[at]` are not as this earlier name said, or were not named by it.
+    #[must_use]
+    pub fn misses(&self, now: &Self, screen: &[Named], at: usize) -> bool {
+        let is = entry(&screen[at]) & self.mask();
+        if self.list == now.list && self.entries.len() == screen.len() {
+            self.entries[at] != is
+        } else {
+            !self.entries.contains(&is)
+        }
+    }
+
+    /// Reads what [`fmt::Display`] wrote, without the quotes of the header field; none if it is something else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = base64url_decode(text)?;
+        let (list, rest) = bytes.split_first_chunk()?;
+        let mut etag = Self { list: u16::from_le_bytes(*list), entries: Vec::new() };
+        let whole = rest.len() % etag.width() == 0;
+        etag.entries = rest
+            .chunks(etag.width())
+            .map(|bytes| bytes.iter().rev().fold(0, |entry, byte| entry << 8 | u64::from(*byte)))
+            .collect();
+        whole.then_some(etag)
+    }
+}
+
+impl fmt::Display for Etag {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = self.list.to_le_bytes().to_vec();
+        for entry in &self.entries {
+            bytes.extend_from_slice(&entry.to_le_bytes()[..self.width()]);
+        }
+        out.write_str(&base64url_encode(&bytes))
+    }
+}
+
+fn entry(named: &Named) -> u64 {
+    match &named.receipts {
+        // The count is added after the mixing: neighbouring counts differ in every width.
+        Some(receipts) => mix(receipts.generation.0).wrapping_add(u64::from(receipts.read)),
+        None => mix(!hash_ids(FNV_BASIS, named)),
+    }
+}
+
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a over both ids, each closed by a byte that no id has.
+fn hash_ids(hash: u64, named: &Named) -> u64 {
+    let ids = [named.conversation.as_str(), named.message.as_str()];
+    ids.iter()
+        .flat_map(|id| id.bytes().chain([0]))
+        .fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Spreads every bit over all (the finalizer of `SplitMix64`, Steele and others, OOPSLA 2014).
+fn mix(value: u64) -> u64 {
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+/// RFC 4648, section 5: every one of these may stand in an entity tag.
+const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+fn base64url_encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let group =
+            chunk.iter().enumerate().fold(0, |group, (at, byte)| group | u32::from(*byte) << (16 - 8 * at));
+        for at in 0..=chunk.len() {
+            text.push(char::from(BASE64URL[(group >> (18 - 6 * at) & 63) as usize]));
+        }
+    }
+    text
+}
+
+fn base64url_decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    for chunk in text.as_bytes().chunks(4) {
+        let mut group = 0;
+        for (at, char) in chunk.iter().enumerate() {
+            let value = BASE64URL.iter().position(|known| known == char)?;
+            group |= u32::try_from(value).ok()? << (18 - 6 * at);
+        }
+        let [_, decoded @ ..] = group.to_be_bytes();
+        bytes.extend_from_slice(&decoded[..chunk.len() - 1]);
+    }
+    // One spelling only: an entity tag that decodes to the same bytes must be the same text.
+    (base64url_encode(&bytes) == text).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(message: &str, receipts: Option<(u64, u32)>) -> Named {
+        Named {
+            conversation: ConversationId::new("c").unwrap(),
+            message: MessageId::new(message).unwrap(),
+            receipts: receipts.map(|(generation, read)| Receipts {
+                generation: Generation(generation),
+                read,
+                of: 9_999,
+            }),
+        }
+    }
+
+    fn screen(size: u64) -> Vec<Named> {
+        (0..size).map(|at| named(&format!("m{at}"), Some((at + 1, 5)))).collect()
+    }
+
+    fn changed(earlier: &Etag, screen: &[Named]) -> Vec<usize> {
+        let now = Etag::of(screen);
+        (0..screen.len()).filter(|&at| earlier.misses(&now, screen, at)).collect()
+    }
+
+    #[test]
+    fn a_name_is_read_back_as_written() {
+        for size in [1, 3, 4, 5, 20, 100] {
+            let etag = Etag::of(&screen(size));
+            assert_eq!(Etag::parse(&etag.to_string()), Some(etag));
+        }
+        assert!(Etag::of(&screen(20)).to_string().len() <= 83);
+        for bad in ["", "A", "x", "*", "\"\"", "AAAAA", "AAAB", "not an etag", "é"] {
+            assert_eq!(Etag::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_changed_is_missed() {
+        for size in [2, 20] {
+            let before = screen(size);
+            let etag = Etag::of(&before);
+            assert_eq!(changed(&etag, &before), [0_usize; 0]);
+            let mut after = before.clone();
+            after[1] = named("m1", Some((2, 6)));
+            assert_eq!(changed(&etag, &after), [1]);
+            after[1] = named("m1", Some((77, 5)));
+            assert_eq!(changed(&etag, &after), [1], "the same count of another generation is a change");
+            after[1] = named("m1", None);
+            assert_eq!(changed(&etag, &after), [1]);
+            assert_eq!(changed(&Etag::of(&after), &before), [1]);
+        }
+    }
+
+    #[test]
+    fn after_scrolling_only_the_new_messages_are_missed() {
+        let all = screen(30);
+        assert_eq!(changed(&Etag::of(&all[..20]), &all[2..22]), [18, 19]);
+        assert_eq!(
+            changed(&Etag::of(&all[..20]), &all[2..4]),
+            [0_usize; 0],
+            "narrow entries against wide ones"
+        );
+        assert_eq!(changed(&Etag::of(&all[..2]), &all[..20]).len(), 18);
+    }
+
+    #[test]
+    fn every_count_of_a_large_group_has_a_name_of_its_own() {
+        let mut names: Vec<_> =
+            (0..100_000).map(|read| entry(&named("m", Some((3, read)))) & 0xff_ffff).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 100_000);
+    }
+}

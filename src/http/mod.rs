@@ -1,0 +1,1 @@
+//! The wire: the one place, beside `client`, that knows HTTP.

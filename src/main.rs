@@ -1,0 +1,3 @@
+//! The `seenby` command.
+
+fn main() {}

@@ -1,0 +1,59 @@
+//! The use-cases: register, mark, pull, forget, sweep. The one place where domain meets store.
+//!
+//! A [`Ledger`] is what the wire talks to. It knows the retention and the pace, fills in what a call left out, and
+//! turns what an engine answers into what a client is told. It knows no HTTP and reads no clock.
+
+mod forget;
+mod mark;
+mod pull;
+mod register;
+
+pub use mark::{BulkMarked, EntryRefused};
+pub use pull::Screen;
+pub use register::BulkRegistered;
+
+use crate::{
+    domain::{Limits, Pace, Retention},
+    store::{AnyStore, StoreError, Vitals},
+};
+
+/// The use-cases over one store. Cloning shares the store.
+#[derive(Clone)]
+pub struct Ledger {
+    store: AnyStore,
+    retention: Retention,
+    pace: Pace,
+    limits: Limits,
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Ledger").field("retention", &self.retention).finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// The use-cases over `store`; messages that say nothing of their own life live for `retention`, and pulls
+    /// are asked to come at `pace`.
+    #[must_use]
+    pub fn new(store: AnyStore, retention: Retention, pace: Pace, limits: Limits) -> Self {
+        Self { store, retention, pace, limits }
+    }
+
+    /// Bounds on what one call may carry or ask for.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What the store can say of itself.
+    #[must_use]
+    pub fn vitals(&self) -> Vitals {
+        self.store.vitals()
+    }
+
+    /// Ends all writes and leaves the store ready for the next start.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.store.close().await
+    }
+}

@@ -1,0 +1,56 @@
+//! Bodies of the calls on rosters and conversations.
+
+use serde::{Deserialize, Serialize};
+
+use super::present;
+
+/// `PUT /v1/conversations/{c}/members`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RosterReplaceRequest {
+    /// The members: a set.
+    pub members: Vec<String>,
+}
+
+/// `PATCH /v1/conversations/{c}/members`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RosterChangeRequest {
+    /// Who joins; nobody if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<String>,
+    /// Who leaves; nobody if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
+}
+
+/// The answer to both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RosterVersion {
+    /// How many members there are now.
+    pub members: usize,
+    /// The roster's version.
+    pub version: u64,
+}
+
+/// `GET /v1/conversations/{c}/members`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RosterResponse {
+    /// The members of this part, in slot order.
+    pub members: Vec<String>,
+    /// The roster's version.
+    pub version: u64,
+    /// Give it as `after` for the next part; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub next: Option<String>,
+}
+
+/// `GET /v1/conversations`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationsResponse {
+    /// The conversations of this part, in byte order.
+    pub conversations: Vec<String>,
+    /// Give it as `after` for the next part; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub next: Option<String>,
+}

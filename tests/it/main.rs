@@ -1,0 +1,1 @@
+//! Tests that have a store, a socket or a process.
