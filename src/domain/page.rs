@@ -90,10 +90,14 @@ pub struct Page {
     rows: Vec<Arc<Vec<u64>>>,
     /// Positions that hold a message.
     held: u64,
+    /// The end of the first message to expire.
+    expires_first: Option<ExpiresAt>,
+    /// The order of the last message put in, whether or not it is still there.
+    order_last: Option<Order>,
 }
 
 impl Page {
-    /// Whether every position was used. Positions of messages that went are not used again.
+    /// Whether the last position is taken. Messages that went leave gaps, which are not filled again.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.messages.len() >= PAGE_MESSAGES_MAX
@@ -115,6 +119,9 @@ impl Page {
     pub fn put(&mut self, position: Position, message: Message, audience: Arc<SlotSet>) {
         assert!(position.index() < PAGE_MESSAGES_MAX, "invariant: a position is 0 to 63");
         self.forget(position);
+        self.expires_first =
+            Some(self.expires_first.map_or(message.expires_at, |end| end.min(message.expires_at)));
+        self.order_last = self.order_last.max(Some(message.order));
         let members = u32::try_from(audience.len()).expect("invariant: slots are u32");
         let of = members - u32::from(audience.contains(message.sender));
         let messages = Arc::make_mut(&mut self.messages);
@@ -145,21 +152,33 @@ impl Page {
         Positions(self.held).iter().filter_map(|position| Some((position, self.message(position)?)))
     }
 
+    /// How many messages it holds, expired ones among them.
+    #[must_use]
+    pub fn messages_held(&self) -> u64 {
+        u64::from(self.held.count_ones())
+    }
+
     /// The positions of the messages that have not expired at `now`.
     #[must_use]
     pub fn live(&self, now: Timestamp) -> Positions {
-        self.matching(|message| !message.expires_at.has_come(now))
+        Positions(self.held & !self.expired(now).0)
     }
 
     /// The positions of the messages whose end has come at `now`.
     #[must_use]
     pub fn expired(&self, now: Timestamp) -> Positions {
+        if self.expires_first.is_none_or(|first| !first.has_come(now)) {
+            return Positions(0);
+        }
         self.matching(|message| message.expires_at.has_come(now))
     }
 
     /// The positions of the messages up to and including `order`.
     #[must_use]
     pub fn up_to(&self, order: Order) -> Positions {
+        if self.order_last <= Some(order) {
+            return Positions(self.held);
+        }
         self.matching(|message| message.order <= order)
     }
 
@@ -172,7 +191,13 @@ impl Page {
     /// When the first of its messages expires.
     #[must_use]
     pub fn expires_first(&self) -> Option<ExpiresAt> {
-        self.messages().map(|(_, message)| message.expires_at).min()
+        self.expires_first
+    }
+
+    /// The order of the last message it ever held: all it holds are at or before it.
+    #[must_use]
+    pub fn order_last(&self) -> Option<Order> {
+        self.order_last
     }
 
     /// The positions of the messages whose audience `reader` is in.
@@ -188,6 +213,18 @@ impl Page {
     pub fn audience(&self, position: Position) -> Option<&Arc<SlotSet>> {
         let of = self.audiences.iter().find(|audience| audience.positions & position.only().0 != 0);
         of.map(|audience| &audience.slots)
+    }
+
+    /// The audiences of the page, each with the positions it is for.
+    pub fn audiences(&self) -> impl Iterator<Item = (&Arc<SlotSet>, Positions)> {
+        self.audiences.iter().map(|audience| (&audience.slots, Positions(audience.positions)))
+    }
+
+    /// The position of a message with this very audience, if there is one.
+    #[must_use]
+    pub fn position_for(&self, audience: &SlotSet) -> Option<Position> {
+        let same = self.audiences.iter().find(|known| *known.slots == *audience);
+        same.and_then(|known| Positions(known.positions).iter().next())
     }
 
     /// The positions of the messages that `reader` has read.
@@ -261,6 +298,7 @@ impl Page {
         self.clear(only);
         self.held &= !only;
         Arc::make_mut(&mut self.messages)[position.index()] = None;
+        self.expires_first = self.messages().map(|(_, message)| message.expires_at).min();
         Arc::make_mut(&mut self.of)[position.index()] = 0;
         let audiences = Arc::make_mut(&mut self.audiences);
         audiences.iter_mut().for_each(|audience| audience.positions &= !only);
@@ -289,12 +327,6 @@ impl Page {
                 (Slot(slot), Positions(*row))
             })
         })
-    }
-
-    /// How many positions were ever used: the messages that went leave gaps.
-    #[must_use]
-    pub fn positions_used(&self) -> usize {
-        self.messages.len()
     }
 }
 

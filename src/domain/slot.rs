@@ -92,6 +92,21 @@ impl SlotSet {
         runs
     }
 
+    /// The set as words of 64 slots, lowest first: the compact form where there are many runs.
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// The set that [`SlotSet::words`] gave the words of.
+    #[must_use]
+    pub fn from_words(mut words: Vec<u64>) -> Self {
+        while words.last() == Some(&0) {
+            words.pop();
+        }
+        Self { words }
+    }
+
     /// The set that [`SlotSet::runs`] gave the runs of; none if a run passes the end of the numbers.
     #[must_use]
     pub fn from_runs(runs: &[(u32, u32)]) -> Option<Self> {
@@ -169,7 +184,8 @@ mod tests {
     fn runs_say_the_same_as_the_set() {
         let slots = set(&[0, 1, 2, 5, 64, 65]);
         assert_eq!(slots.runs(), [(0, 3), (5, 1), (64, 2)]);
-        assert_eq!(SlotSet::from_runs(&slots.runs()), Some(slots));
+        assert_eq!(SlotSet::from_runs(&slots.runs()), Some(slots.clone()));
+        assert_eq!(SlotSet::from_words([slots.words(), &[0]].concat()), slots);
         assert_eq!(SlotSet::from_runs(&[(u32::MAX, 2)]), None);
     }
 }

@@ -152,6 +152,8 @@ impl Conversation {
             users.iter().for_each(|user| self.know(user));
         }
         self.order_highest = Some(order);
+        // One that expired and that no sweep has met yet: its id is another's now.
+        self.messages.retain(|_, message| message.sent.message != sent.message);
         let message = Message { sent, audience, read: BTreeSet::new(), order, generation };
         let registered = message.registered();
         self.messages.insert(order, message);

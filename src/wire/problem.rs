@@ -85,7 +85,7 @@ codes! {
     TooSlow "too-slow" 408 "Too slow"
         "The request did not arrive in time. Nothing of it was done; send it again."
     MessageDiffers "message-differs" 409 "The message is registered otherwise"
-        "A live message has this id, and its sender, audience, expires_in_s or order is not the one sent. The registered one stands."
+        "A live message has this id, and its sender, audience, `expires_in_s` or order is not the one sent. The registered one stands."
     OrderPassed "order-passed" 409 "The order has passed"
         "The order asked for is not above the conversation's highest so far, or past 2^53-1."
     BodyTooLarge "body-too-large" 413 "The body is too large"

@@ -1,0 +1,68 @@
+//! Deciding what is forgotten: a message, who has read it, a conversation, and what has expired.
+
+use super::{
+    conversation::{PageNumber, Place, forget},
+    draft::{Batch, Editing},
+    record::Record,
+};
+use crate::domain::{ConversationId, MessageId, Timestamp};
+
+/// Forgets a message, if it is there.
+pub(super) fn forget_message(
+    batch: &mut Batch<'_>,
+    id: &ConversationId,
+    message: &MessageId,
+    now: Timestamp,
+) {
+    batch.edit(id, |editing| {
+        if let Some(place) = editing.find(message, now) {
+            forget_at(editing, place);
+        }
+    });
+}
+
+/// Forgets what stands at `place`, for good.
+pub(super) fn forget_at(editing: &mut Editing<'_>, place: Place) {
+    let Place { page, position } = place;
+    editing.record(Record::Forgotten { conversation: editing.key(), page: page.0, position: position.0 });
+    editing.drop_empty(&[page]);
+}
+
+/// Begins a new life of a message; false if it is unknown.
+pub(super) fn reset_message(
+    batch: &mut Batch<'_>,
+    id: &ConversationId,
+    message: &MessageId,
+    now: Timestamp,
+) -> bool {
+    let reset = |editing: &mut Editing<'_>| {
+        let place = editing.find(message, now);
+        if let Some(Place { page, position }) = place {
+            editing.record(Record::Reset { conversation: editing.key(), page: page.0, position: position.0 });
+        }
+        place.is_some()
+    };
+    batch.edit(id, reset).unwrap_or(false)
+}
+
+/// Forgets what has expired on some pages, and says how much. Leaves no record: a replay finds it expired again.
+pub(super) fn sweep(
+    batch: &mut Batch<'_>,
+    id: &ConversationId,
+    pages: &[PageNumber],
+    now: Timestamp,
+) -> usize {
+    let sweep = |editing: &mut Editing<'_>| {
+        let mut swept = 0;
+        for &page in pages {
+            let expired = editing.look(page).map(|page| page.expired(now)).unwrap_or_default();
+            for position in expired.iter() {
+                forget(editing, Place { page, position });
+                swept += 1;
+            }
+        }
+        editing.drop_empty(pages);
+        swept
+    };
+    batch.edit(id, sweep).unwrap_or(0)
+}

@@ -1,0 +1,282 @@
+//! The journal: our own append-only file in front of the base. Knows bytes and sequence numbers, not what records
+//! mean.
+//!
+//! ```text
+//! journal/00000000000000000042.journal      named by the first sequence number in it
+//!
+//!   head    "seenbyJ" format:1   first_sequence:8   crc32:4 of the 16 before it
+//!   frame   length:4   crc32:4 of all that follows   first_sequence:8   records, one after the other
+//!   frame   ...
+//! ```
+//!
+//! Numbers are little-endian; `length` counts the bytes of the records. One frame is what one commit made durable.
+//! Sequence numbers have no gaps, within a segment and from one to the next.
+//!
+//! A frame that was being written when the power went is *torn*: it stands at the very end of the last segment,
+//! nothing in it was answered, and it is cut off. Anything else that does not read is damage, and refused.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    OpenError,
+    record::{FORMAT, Record, STORED_BYTES_MAX, decode},
+};
+
+const MAGIC: &[u8; 7] = b"seenbyJ";
+const HEAD_BYTES: usize = 7 + 1 + 8 + 4;
+const FRAME_HEAD_BYTES: usize = 4 + 4 + 8;
+
+/// The open journal: one segment that is appended to, and older ones that a checkpoint has yet to cover.
+pub(super) struct Journal {
+    directory: PathBuf,
+    segment: File,
+    /// Every segment on disk with its size, oldest first; the last one is open.
+    segments: Vec<(PathBuf, u64)>,
+}
+
+impl Journal {
+    /// Begins a new segment, whose first record will have the number `sequence`, after those in `older`.
+    pub(super) fn begin(directory: &Path, older: Vec<(PathBuf, u64)>, sequence: u64) -> io::Result<Self> {
+        let path = segment_path(directory, sequence);
+        let mut segment = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
+        segment.write_all(&segment_head(sequence))?;
+        segment.sync_all()?;
+        sync_directory(directory)?;
+        let mut segments: Vec<_> = older.into_iter().filter(|(older, _)| *older != path).collect();
+        segments.push((path, HEAD_BYTES as u64));
+        Ok(Self { directory: directory.to_owned(), segment, segments })
+    }
+
+    /// Writes one frame and waits until it would survive a power cut. After an error the journal must not be
+    /// used again: what a failed `fdatasync` leaves behind is unknown.
+    pub(super) fn append(&mut self, frame: &Frame) -> io::Result<()> {
+        let bytes = frame.bytes();
+        self.segment.write_all(bytes)?;
+        self.segment.sync_data()?;
+        let (_, length) = self.segments.last_mut().expect("invariant: one segment is open");
+        *length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Begins a new segment. Those before it hold the records below `sequence`.
+    pub(super) fn rotate(&mut self, sequence: u64) -> io::Result<()> {
+        *self = Self::begin(&self.directory, std::mem::take(&mut self.segments), sequence)?;
+        Ok(())
+    }
+
+    /// Removes all segments but the open one, oldest first: a checkpoint has what they held.
+    pub(super) fn drop_older(&mut self) -> io::Result<()> {
+        let open = self.segments.pop().expect("invariant: one segment is open");
+        for (path, _) in std::mem::take(&mut self.segments) {
+            std::fs::remove_file(path)?;
+        }
+        self.segments.push(open);
+        sync_directory(&self.directory)
+    }
+
+    /// Bytes on disk, over all segments.
+    pub(super) fn bytes(&self) -> u64 {
+        self.segments.iter().map(|(_, length)| length).sum()
+    }
+}
+
+/// The records of one commit, on their way to disk.
+#[derive(Debug)]
+pub(super) struct Frame {
+    bytes: Vec<u8>,
+    first: u64,
+    next: u64,
+}
+
+impl Frame {
+    /// An empty frame, whose first record has the number `sequence`.
+    pub(super) fn new(sequence: u64) -> Self {
+        Self { bytes: vec![0; FRAME_HEAD_BYTES], first: sequence, next: sequence }
+    }
+
+    /// Adds a record, and returns its number.
+    pub(super) fn push(&mut self, record: &Record) -> u64 {
+        super::record::encode(record, &mut self.bytes);
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// Whether it holds no record.
+    pub(super) fn is_empty(&self) -> bool {
+        self.next == self.first
+    }
+
+    /// Bytes so far.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The number that the next record gets.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.next
+    }
+
+    /// Fills in the head. No more records may come.
+    pub(super) fn seal(&mut self) {
+        let length = self.bytes.len() - FRAME_HEAD_BYTES;
+        let length =
+            u32::try_from(length).expect("invariant: a commit is bounded by the bodies it came from");
+        self.bytes[..4].copy_from_slice(&length.to_le_bytes());
+        self.bytes[8..16].copy_from_slice(&self.first.to_le_bytes());
+        let crc = crc32fast::hash(&self.bytes[8..]);
+        self.bytes[4..8].copy_from_slice(&crc.to_le_bytes());
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn segment_path(directory: &Path, sequence: u64) -> PathBuf {
+    directory.join(format!("{sequence:020}.journal"))
+}
+
+fn segment_head(sequence: u64) -> Vec<u8> {
+    let mut head = MAGIC.to_vec();
+    head.push(FORMAT);
+    head.extend_from_slice(&sequence.to_le_bytes());
+    let crc = crc32fast::hash(&head);
+    head.extend_from_slice(&crc.to_le_bytes());
+    head
+}
+
+/// Makes the names in a directory survive a power cut.
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// What reading the journal left: the segments, and the number that comes next.
+pub(super) struct Replayed {
+    pub(super) segments: Vec<(PathBuf, u64)>,
+    pub(super) next_sequence: u64,
+}
+
+/// Reads every record of the journal in order, cuts off a torn end, and refuses damage by the file's name.
+pub(super) fn replay(
+    directory: &Path,
+    mut each: impl FnMut(u64, Record) -> Result<(), &'static str>,
+) -> Result<Replayed, OpenError> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(OpenError::at(directory))? {
+        let path = entry.map_err(OpenError::at(directory))?.path();
+        if path.extension().is_some_and(|extension| extension == "journal") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut replayed = Replayed { segments: Vec::new(), next_sequence: 1 };
+    for (at, path) in paths.iter().enumerate() {
+        let is_last = at + 1 == paths.len();
+        let bytes = std::fs::read(path).map_err(OpenError::at(path))?;
+        let Some(first) = read_head(&bytes) else {
+            // A segment whose creation the power cut: nothing was ever written behind its head.
+            if is_last && bytes.len() <= HEAD_BYTES {
+                std::fs::remove_file(path).map_err(OpenError::at(path))?;
+                sync_directory(directory).map_err(OpenError::at(directory))?;
+                break;
+            }
+            return Err(bad_head(path, &bytes));
+        };
+        if at == 0 {
+            replayed.next_sequence = first;
+        } else if first != replayed.next_sequence {
+            return Err(OpenError::damaged(path, 0, "records are missing before it"));
+        }
+        let end = replay_segment(path, &bytes, is_last, &mut replayed.next_sequence, &mut each)?;
+        replayed.segments.push((path.clone(), end as u64));
+    }
+    Ok(replayed)
+}
+
+fn bad_head(path: &Path, bytes: &[u8]) -> OpenError {
+    match bytes.get(7) {
+        Some(&format) if bytes.starts_with(MAGIC) && format > FORMAT => {
+            OpenError::Newer { path: path.to_owned(), format }
+        }
+        _ => OpenError::damaged(path, 0, "its head is not that of a journal segment"),
+    }
+}
+
+fn replay_segment(
+    path: &Path,
+    bytes: &[u8],
+    is_last: bool,
+    sequence: &mut u64,
+    each: &mut impl FnMut(u64, Record) -> Result<(), &'static str>,
+) -> Result<usize, OpenError> {
+    let mut at = HEAD_BYTES;
+    while at < bytes.len() {
+        let Some(records) = read_frame(bytes, at, *sequence) else {
+            if !is_last || (at + 1..bytes.len()).any(|later| holds_frame(bytes, later, *sequence)) {
+                return Err(OpenError::damaged(
+                    path,
+                    at as u64,
+                    "a frame does not read, and records follow it",
+                ));
+            }
+            cut(path, at as u64).map_err(OpenError::at(path))?;
+            tracing::warn!(file = %path.display(), at, bytes = bytes.len() - at, "cut off a torn end that was never answered");
+            return Ok(at);
+        };
+        let length = records.len();
+        let mut rest = records;
+        while !rest.is_empty() {
+            let (record, taken) = decode::<Record>(rest)
+                .ok_or_else(|| OpenError::damaged(path, at as u64, "a record does not read"))?;
+            each(*sequence, record).map_err(|what| OpenError::damaged(path, at as u64, what))?;
+            *sequence += 1;
+            rest = &rest[taken..];
+        }
+        at += FRAME_HEAD_BYTES + length;
+    }
+    Ok(at)
+}
+
+fn cut(path: &Path, length: u64) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    file.set_len(length)?;
+    file.sync_all()
+}
+
+fn read_head(bytes: &[u8]) -> Option<u64> {
+    let head = bytes.get(..HEAD_BYTES)?;
+    let sequence = u64::from_le_bytes(head[8..16].try_into().ok()?);
+    (head == segment_head(sequence)).then_some(sequence)
+}
+
+/// The records of the frame at `at`, if there is one whose first record is `sequence`.
+fn read_frame(bytes: &[u8], at: usize, sequence: u64) -> Option<&[u8]> {
+    frame_at(bytes, at, sequence..=sequence)
+}
+
+/// Whether a frame with later records begins at `at`: proof that what stands before it is not a torn end.
+fn holds_frame(bytes: &[u8], at: usize, sequence: u64) -> bool {
+    // A record takes at least a byte, so no number behind this one is higher than the bytes there are.
+    frame_at(bytes, at, sequence + 1..=sequence + bytes.len() as u64).is_some()
+}
+
+/// The records of the frame at `at`, if one is there whose first number is as `expected`: checked before the
+/// checksum, which costs as much as the frame is long.
+fn frame_at(bytes: &[u8], at: usize, expected: RangeInclusive<u64>) -> Option<&[u8]> {
+    let head = bytes.get(at..at + FRAME_HEAD_BYTES)?;
+    let length = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
+    let crc = u32::from_le_bytes(head[4..8].try_into().ok()?);
+    let first = u64::from_le_bytes(head[8..16].try_into().ok()?);
+    // An empty frame is never written.
+    if length == 0 || length > STORED_BYTES_MAX || !expected.contains(&first) {
+        return None;
+    }
+    let end = at + FRAME_HEAD_BYTES + length;
+    let checked = bytes.get(at + 8..end)?;
+    (crc32fast::hash(checked) == crc).then_some(&bytes[at + FRAME_HEAD_BYTES..end])
+}

@@ -1,0 +1,227 @@
+//! Recovery: from what is on disk to a store that can commit.
+//!
+//! The base gives each object as some checkpoint left it; the journal's records are then applied on top, each
+//! object skipping those it has. At the end the state is that of the last answered write, or of a write that was
+//! on its way when the process died.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::{File, TryLockError},
+    io::{self, Write},
+    path::Path,
+};
+
+use super::{
+    OpenError,
+    base::{Base, Kind, Object},
+    commit::Tracker,
+    conversation::{Conversation, Key, PageNumber, apply},
+    hot::Hot,
+    journal::{self, Journal, sync_directory},
+    record::{FORMAT, Record},
+    stored::{read_head, read_page, read_slots},
+};
+use crate::domain::ConversationId;
+
+const LOCK: &str = "LOCK";
+const FORMAT_FILE: &str = "FORMAT";
+const FORMAT_NEW: &str = "FORMAT.new";
+const JOURNAL: &str = "journal";
+const BASE: &str = "base";
+
+/// A store that was recovered, in its parts.
+pub(super) struct Recovered {
+    pub(super) lock: File,
+    pub(super) base: Base,
+    pub(super) journal: Journal,
+    pub(super) hot: Hot,
+    pub(super) tracker: Tracker,
+    pub(super) next_sequence: u64,
+}
+
+/// Opens the data directory, and makes one where there is none.
+pub(super) fn recover(path: &Path) -> Result<Recovered, OpenError> {
+    std::fs::create_dir_all(path).map_err(OpenError::at(path))?;
+    let lock = lock(path)?;
+    check_format(path)?;
+    for name in [JOURNAL, BASE] {
+        std::fs::create_dir_all(path.join(name)).map_err(OpenError::at(path))?;
+    }
+    sync_directory(path).map_err(OpenError::at(path))?;
+
+    let mut found = Found::default();
+    let base = Base::open(&path.join(BASE), |object, bytes| found.object(object, bytes))?;
+    let is_fresh = found.conversations.is_empty();
+    let journal_path = path.join(JOURNAL);
+    let replayed = journal::replay(&journal_path, |sequence, record| found.replay(sequence, record))?;
+    if replayed.segments.is_empty() && !is_fresh {
+        return Err(OpenError::damaged(&journal_path, 0, "no segment is there, although the base is in use"));
+    }
+    let next_sequence = replayed.next_sequence;
+    if found.sequence_highest >= next_sequence {
+        return Err(OpenError::damaged(&journal_path, 0, "it ends before records that the base has"));
+    }
+    let (hot, tracker) = found.finish().map_err(|what| OpenError::damaged(&path.join(BASE), 0, what))?;
+    let journal = Journal::begin(&journal_path, replayed.segments, next_sequence)
+        .map_err(OpenError::at(&journal_path))?;
+    Ok(Recovered { lock, base, journal, hot, tracker, next_sequence })
+}
+
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let lock = path.join(LOCK);
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&lock).map_err(OpenError::at(&lock))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(OpenError::at(&lock)(error)),
+    }
+}
+
+/// Refuses a directory that is somebody else's, or of a newer version; names a fresh one as ours.
+fn check_format(path: &Path) -> Result<(), OpenError> {
+    let format = path.join(FORMAT_FILE);
+    match std::fs::read_to_string(&format) {
+        Ok(text) => {
+            let version = text.trim().strip_prefix("seenby ").and_then(|version| version.parse::<u8>().ok());
+            match version {
+                Some(FORMAT) => Ok(()),
+                Some(newer) if newer > FORMAT => Err(OpenError::Newer { path: format, format: newer }),
+                _ => Err(OpenError::damaged(&format, 0, "it does not name a format of seenby")),
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut names = std::fs::read_dir(path).map_err(OpenError::at(path))?;
+            let is_ours = |name: &std::ffi::OsStr| name == LOCK || name == FORMAT_NEW;
+            if names.any(|entry| entry.is_ok_and(|entry| !is_ours(&entry.file_name()))) {
+                return Err(OpenError::NotOurs { path: path.to_owned() });
+            }
+            write_format(path).map_err(OpenError::at(&format))
+        }
+        Err(error) => Err(OpenError::at(&format)(error)),
+    }
+}
+
+fn write_format(path: &Path) -> io::Result<()> {
+    let mut file = File::create(path.join(FORMAT_NEW))?;
+    writeln!(file, "seenby {FORMAT}")?;
+    file.sync_all()?;
+    std::fs::rename(path.join(FORMAT_NEW), path.join(FORMAT_FILE))?;
+    sync_directory(path)
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    conversations: HashMap<Key, (ConversationId, Conversation)>,
+    /// Slots that each head knew of: if the names of some are missing at the end, the base is damaged.
+    slots_known: HashMap<Key, u32>,
+    tracker: Tracker,
+    sequence_highest: u64,
+}
+
+impl Found {
+    fn saw(&mut self, sequence: u64) {
+        self.sequence_highest = self.sequence_highest.max(sequence);
+    }
+
+    /// Takes an object of the base. Heads come first, then slots, then pages.
+    fn object(&mut self, object: Object, bytes: &[u8]) -> Result<(), &'static str> {
+        let key = object.conversation;
+        self.saw(key.0);
+        if object.kind == Kind::Head {
+            let (id, conversation, slots) = read_head(key, bytes)?;
+            self.saw(conversation.head.sequence);
+            self.slots_known.insert(key, slots);
+            self.conversations.insert(key, (id, conversation));
+            return Ok(());
+        }
+        // A checkpoint writes a head before its pages, but an end removes it first.
+        let Some((_, conversation)) = self.conversations.get_mut(&key) else { return Ok(()) };
+        if object.kind == Kind::Slots {
+            return read_slots(conversation, object.number, bytes);
+        }
+        read_page(conversation, object.number, bytes)?;
+        let sequence = conversation.pages[&PageNumber(object.number)].sequence;
+        self.saw(sequence);
+        Ok(())
+    }
+
+    /// Takes a record of the journal.
+    fn replay(&mut self, sequence: u64, record: Record) -> Result<(), &'static str> {
+        let key = match &record {
+            Record::Began { id } => return self.begin(Key(sequence), id),
+            Record::Ended { conversation } => {
+                self.conversations.remove(&Key(*conversation));
+                self.tracker.dirty.ended(Key(*conversation));
+                return Ok(());
+            }
+            Record::Slots { conversation, .. }
+            | Record::Roster { conversation, .. }
+            | Record::Registered { conversation, .. }
+            | Record::Marked { conversation, .. }
+            | Record::Reset { conversation, .. }
+            | Record::Forgotten { conversation, .. } => Key(*conversation),
+        };
+        // A conversation that is not there has ended, and a checkpoint had that.
+        let Some((id, conversation)) = self.conversations.get_mut(&key) else { return Ok(()) };
+        match &record {
+            Record::Began { .. } | Record::Ended { .. } => {}
+            Record::Slots { first, .. } => self.tracker.dirty.slots(key, id, *first),
+            Record::Roster { .. } => self.tracker.dirty.head(key, id),
+            Record::Registered { page, .. } => {
+                self.tracker.dirty.head(key, id);
+                self.tracker.dirty.page(key, id, PageNumber(*page));
+            }
+            Record::Marked { read, .. } => {
+                for (page, _) in read {
+                    self.tracker.dirty.page(key, id, PageNumber(*page));
+                }
+            }
+            Record::Reset { page, .. } | Record::Forgotten { page, .. } => {
+                self.tracker.dirty.page(key, id, PageNumber(*page));
+            }
+        }
+        apply(conversation, sequence, record)
+    }
+
+    fn begin(&mut self, key: Key, id: &str) -> Result<(), &'static str> {
+        let id = ConversationId::new(id).map_err(|_| "a conversation's name is no id")?;
+        self.tracker.dirty.head(key, &id);
+        self.conversations.entry(key).or_insert_with(|| (id, Conversation::new(key)));
+        Ok(())
+    }
+
+    /// Checks that all fits together, and puts it where reads find it.
+    fn finish(self) -> Result<(Hot, Tracker), &'static str> {
+        let Self { conversations, slots_known, mut tracker, .. } = self;
+        let hot = Hot::new();
+        let mut by_id: BTreeMap<ConversationId, Conversation> = BTreeMap::new();
+        for (key, (id, mut conversation)) in conversations {
+            let slots = slots_known.get(&key).copied().unwrap_or(0);
+            if conversation.slots.len() < slots as usize {
+                return Err("names of slots are missing");
+            }
+            conversation.pages.retain(|number, page| {
+                let is_kept = !page.page.is_empty();
+                if !is_kept {
+                    tracker.dirty.page(key, &id, *number);
+                }
+                is_kept
+            });
+            conversation.rebuild_index();
+            for (number, page) in &conversation.pages {
+                if let Some(end) = page.page.expires_first() {
+                    tracker.ends_at(end, key, *number, id.clone());
+                }
+            }
+            if by_id.insert(id, conversation).is_some() {
+                return Err("two conversations have one name");
+            }
+        }
+        for (id, conversation) in by_id {
+            hot.insert(id, conversation);
+        }
+        Ok((hot, tracker))
+    }
+}

@@ -1,0 +1,279 @@
+//! Random operations, Restart and Crash among them, on the embedded engine and on the model: after each, both
+//! answer the same.
+
+use proptest::{collection::vec, prelude::*};
+use seenby::{
+    domain::{
+        Audience, ConversationId, ExpiresAt, MessageId, Order, RegisterOutcome, Registration, Timestamp,
+        UserId,
+    },
+    store::{Half, Mark, Read, Store, model::ModelStore},
+};
+
+use super::crash::Disk;
+
+const CONVERSATIONS: u8 = 2;
+const USERS: u8 = 6;
+const MESSAGES: u8 = 12;
+
+#[derive(Debug, Clone)]
+enum Op {
+    Replace(u8, Vec<u8>),
+    Change(u8, Vec<u8>, Vec<u8>),
+    Register(u8, Vec<Sent>),
+    /// So many messages at once that pages fill up.
+    Fill(u8, u8),
+    Mark(Vec<(u8, u8, What)>),
+    Reset(u8, u8),
+    Forget(u8, u8),
+    End(u8),
+    Sweep,
+    Later(u16),
+    Checkpoint,
+    Restart,
+    Crash,
+}
+
+#[derive(Debug, Clone)]
+struct Sent {
+    message: u8,
+    sender: u8,
+    audience: Option<Vec<u8>>,
+    expires_in_s: Option<u32>,
+    order: Option<u64>,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Messages(Vec<u8>),
+    UpTo(u8),
+    UpToOrder(u64),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let c = || 0..CONVERSATIONS;
+    let some_users = || vec(0..USERS, 0..5);
+    let sent = (
+        0..MESSAGES,
+        0..USERS,
+        proptest::option::weighted(0.3, some_users()),
+        proptest::option::weighted(0.4, 1..60_u32),
+        proptest::option::weighted(0.2, 0..400_u64),
+    )
+        .prop_map(|(message, sender, audience, expires_in_s, order)| Sent {
+            message,
+            sender,
+            audience,
+            expires_in_s,
+            order,
+        });
+    let what = prop_oneof![
+        vec(0..MESSAGES, 1..6).prop_map(What::Messages),
+        (0..MESSAGES).prop_map(What::UpTo),
+        (0..400_u64).prop_map(What::UpToOrder),
+    ];
+    prop_oneof![
+        2 => (c(), some_users()).prop_map(|(c, users)| Op::Replace(c, users)),
+        2 => (c(), some_users(), some_users()).prop_map(|(c, add, remove)| Op::Change(c, add, remove)),
+        6 => (c(), vec(sent, 1..4)).prop_map(|(c, sent)| Op::Register(c, sent)),
+        1 => (c(), 1..90_u8).prop_map(|(c, count)| Op::Fill(c, count)),
+        8 => vec((c(), 0..USERS, what), 1..4).prop_map(Op::Mark),
+        2 => (c(), 0..MESSAGES).prop_map(|(c, m)| Op::Reset(c, m)),
+        2 => (c(), 0..MESSAGES).prop_map(|(c, m)| Op::Forget(c, m)),
+        1 => c().prop_map(Op::End),
+        1 => Just(Op::Sweep),
+        2 => (1..40_000_u16).prop_map(Op::Later),
+        1 => Just(Op::Checkpoint),
+        1 => Just(Op::Restart),
+        1 => Just(Op::Crash),
+    ]
+}
+
+fn conversation(c: u8) -> ConversationId {
+    super::conversation(&format!("c{c}"))
+}
+
+fn message(m: u8) -> MessageId {
+    super::message(&format!("m{m}"))
+}
+
+fn user(u: u8) -> UserId {
+    super::user(&format!("u{u}"))
+}
+
+fn users(ids: &[u8]) -> Vec<UserId> {
+    ids.iter().map(|id| user(*id)).collect()
+}
+
+struct Pair {
+    model: ModelStore,
+    disk: Disk,
+    now: Timestamp,
+    filled: u32,
+}
+
+impl Pair {
+    async fn apply(&mut self, op: Op) {
+        match op {
+            Op::Replace(c, members) => {
+                let ask = |store: &dyn Store| futures(store.replace_roster(conversation(c), users(&members)));
+                self.same(ask);
+            }
+            Op::Change(c, add, remove) => {
+                self.same(|store| {
+                    futures(store.change_roster(conversation(c), users(&add), users(&remove), 5))
+                });
+            }
+            Op::Register(c, sent) => {
+                let sent: Vec<_> = sent.iter().map(|sent| self.registration(sent)).collect();
+                self.register(c, &sent);
+            }
+            Op::Fill(c, count) => {
+                let sent: Vec<_> = (0..count).map(|_| self.filling()).collect();
+                self.register(c, &sent);
+            }
+            Op::Mark(marks) => {
+                let marks: Vec<_> = marks.iter().map(|(c, u, what)| entry(*c, *u, what)).collect();
+                let now = self.now;
+                self.same(|store| futures(store.mark(marks.clone(), now)));
+            }
+            Op::Reset(c, m) => {
+                let now = self.now;
+                self.same(|store| futures(store.reset_message(conversation(c), message(m), now)));
+            }
+            Op::Forget(c, m) => {
+                let now = self.now;
+                self.same(|store| futures(store.forget_message(conversation(c), message(m), now)));
+            }
+            Op::End(c) => self.same(|store| futures(store.forget_conversation(conversation(c)))),
+            Op::Sweep => {
+                let now = self.now;
+                // The model sweeps what an engine may have swept before a restart already: only compare after.
+                futures(self.model.sweep(now)).unwrap();
+                futures(self.disk.store().sweep(now)).unwrap();
+                assert_eq!(self.model.vitals().messages, self.disk.store().vitals().messages);
+            }
+            Op::Later(ms) => self.now.unix_ms += u64::from(ms),
+            Op::Checkpoint => self.disk.store().checkpoint().await,
+            Op::Restart => self.disk.restart().await,
+            Op::Crash => self.disk.crash(),
+        }
+    }
+
+    /// Asks both engines, and expects one answer.
+    fn same<T: PartialEq + std::fmt::Debug>(&self, ask: impl Fn(&dyn Store) -> T) {
+        assert_eq!(ask(&self.model), ask(self.disk.store()), "the model answers left, the engine right");
+    }
+
+    fn registration(&self, sent: &Sent) -> Registration {
+        let life_ms = sent.expires_in_s.map_or(1_000_000, |s| u64::from(s) * 1_000);
+        Registration {
+            message: message(sent.message),
+            sender: user(sent.sender),
+            audience: sent.audience.as_ref().map_or(Audience::Roster, |ids| Audience::Users(users(ids))),
+            expires_in_s: sent.expires_in_s,
+            expires_at: ExpiresAt { unix_s: (self.now.unix_ms + life_ms).div_ceil(1_000) },
+            order: sent.order.map(Order),
+        }
+    }
+
+    fn filling(&mut self) -> Registration {
+        self.filled += 1;
+        Registration {
+            message: super::message(&format!("f{}", self.filled)),
+            sender: user(0),
+            audience: Audience::Roster,
+            expires_in_s: Some(self.filled % 50 + 1),
+            expires_at: ExpiresAt { unix_s: self.now.unix_ms / 1_000 + u64::from(self.filled % 50) + 1 },
+            order: None,
+        }
+    }
+
+    fn register(&self, c: u8, sent: &[Registration]) {
+        let now = self.now;
+        self.same(|store| -> Result<Vec<RegisterOutcome>, _> {
+            futures(store.register(conversation(c), sent.to_vec(), now))
+        });
+    }
+
+    /// Compares everything that can be asked.
+    fn compare(&self) {
+        let now = self.now;
+        self.same(|store| futures(store.conversations(None, 99, now)));
+        for c in (0..CONVERSATIONS).map(conversation) {
+            self.same(|store| futures(store.roster(&c, None, 99)));
+            let strip = |store: &dyn Store| {
+                let (list, more) = futures(store.messages(&c, None, 999, now)).unwrap();
+                let without_generation = list.into_iter().map(|known| {
+                    (
+                        known.message,
+                        known.sender,
+                        known.order,
+                        known.expires_at,
+                        known.receipts.read,
+                        known.receipts.of,
+                    )
+                });
+                (without_generation.collect::<Vec<_>>(), more)
+            };
+            self.same(strip);
+            for u in (0..USERS).map(user) {
+                self.same(|store| futures(store.unread(&c, &u, now)));
+            }
+            for m in (0..MESSAGES).map(message) {
+                for half in [Half::Read, Half::Unread] {
+                    self.same(|store| {
+                        let part = futures(store.readers(&c, &m, half, None, 3, now)).unwrap();
+                        part.map(|part| (part.receipts.read, part.receipts.of, part.users, part.next))
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn entry(c: u8, u: u8, what: &What) -> Mark {
+    let read = match what {
+        What::Messages(ids) => Read::Messages(ids.iter().map(|id| message(*id)).collect()),
+        What::UpTo(id) => Read::UpTo(message(*id)),
+        What::UpToOrder(order) => Read::UpToOrder(Order(*order)),
+    };
+    Mark { conversation: conversation(c), reader: user(u), read }
+}
+
+/// Waits for an answer outside of a runtime's own thread.
+fn futures<T>(answer: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(answer))
+}
+
+/// 48 runs take some seconds; `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let asked = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { asked.cases } else { 48 };
+    ProptestConfig { cases, failure_persistence: None, ..asked }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn the_embedded_engine_answers_as_the_model_does(ops in vec(op(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        runtime.block_on(async {
+            tokio::spawn(async move {
+                let mut pair = Pair {
+                    model: ModelStore::default(),
+                    disk: Disk::new(),
+                    now: Timestamp { unix_ms: 1_000_000 },
+                    filled: 0,
+                };
+                for op in ops {
+                    pair.apply(op).await;
+                    pair.compare();
+                }
+            })
+            .await
+            .unwrap();
+        });
+    }
+}
