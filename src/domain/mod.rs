@@ -7,6 +7,7 @@ mod id;
 mod limits;
 mod message;
 mod page;
+mod position;
 mod pull;
 mod retention;
 mod roster;
@@ -18,7 +19,8 @@ pub use message::{
     Audience, Generation, Message, ORDER_MAX, Order, Refusal, RegisterOutcome, Registered, Registration,
     next_order,
 };
-pub use page::{PAGE_MESSAGES_MAX, Page, Position, Positions};
+pub use page::{PAGE_MESSAGES_MAX, Page};
+pub use position::{Position, Positions};
 pub use pull::{Etag, Named, Pace, Receipts};
 pub use retention::{ExpiresAt, Retention, Timestamp};
 pub use roster::{Members, RosterChange, SlotTable};
