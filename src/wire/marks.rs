@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MessageRefused, present};
+use super::{MessageRefused, objects, present};
 use crate::wire::Code;
 
 /// `POST /v1/conversations/{c}/marks`: exactly one of `messages`, `up_to` and `up_to_order`.
@@ -39,6 +39,7 @@ pub struct MarkResponse {
 #[serde(deny_unknown_fields)]
 pub struct BulkMarkRequest {
     /// 1 to 1,000 entries, in their order.
+    #[serde(deserialize_with = "objects")]
     pub marks: Vec<BulkMarkEntry>,
 }
 

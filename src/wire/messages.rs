@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, present};
+use super::{Code, objects, present};
 
 /// `PUT /v1/conversations/{c}/messages/{m}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,7 @@ pub struct RegisterResponse {
 #[serde(deny_unknown_fields)]
 pub struct BulkRegisterRequest {
     /// 1 to 1,000 messages, in their order.
+    #[serde(deserialize_with = "objects")]
     pub messages: Vec<RegisterEntry>,
 }
 

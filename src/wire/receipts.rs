@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, present};
+use super::{Code, objects, present};
 
 /// `GET /v1/conversations/{c}/receipts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,7 @@ pub struct Poll {
 #[serde(deny_unknown_fields)]
 pub struct QueryRequest {
     /// What is asked for: 1 to 100 messages in all.
+    #[serde(deserialize_with = "objects")]
     pub pulls: Vec<QueryPull>,
     /// The name that an earlier answer gave.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
