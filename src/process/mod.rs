@@ -3,3 +3,4 @@
 //! Knows nothing of HTTP. Read `config` first.
 
 pub mod clock;
+pub mod metrics;

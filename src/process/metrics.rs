@@ -1,0 +1,186 @@
+//! What operators see: counters of requests and pulls, and the store's vitals at the moment of a scrape.
+//!
+//! Labels come from small closed sets (route templates, statuses), never from ids. Who counts what is for the
+//! floors above to say.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+use crate::store::Vitals;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    route: &'static str,
+    status: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: &'static str,
+}
+
+/// The metrics of one process. Counting is cheap and may be done from anywhere.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    request_seconds: Family<Route, Histogram, fn() -> Histogram>,
+    pulls_changed: Counter,
+    pulls_unchanged: Counter,
+    connections: Gauge,
+    connections_refused: Counter,
+    store: Store,
+}
+
+#[derive(Debug, Default)]
+struct Store {
+    can_commit: Gauge,
+    conversations: Gauge<u64, AtomicU64>,
+    messages: Gauge<u64, AtomicU64>,
+    journal_bytes: Gauge<u64, AtomicU64>,
+    commits: Counter,
+    writes: Counter,
+    checkpoints: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Metrics of which nothing has been counted yet.
+    #[must_use]
+    pub fn new() -> Self {
+        // 250 microseconds to 8 seconds.
+        let histogram: fn() -> Histogram =
+            || Histogram::new([0.000_25, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0, 8.0]);
+        let mut metrics = Self {
+            registry: Registry::with_prefix("seenby"),
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(histogram),
+            pulls_changed: Counter::default(),
+            pulls_unchanged: Counter::default(),
+            connections: Gauge::default(),
+            connections_refused: Counter::default(),
+            store: Store::default(),
+        };
+        metrics.register_http();
+        metrics.register_store();
+        metrics
+    }
+
+    fn register_http(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("http_requests", "Requests answered", self.requests.clone());
+        registry.register(
+            "http_request_seconds",
+            "From the end of a request's head to its answer",
+            self.request_seconds.clone(),
+        );
+        registry.register("pulls_changed", "Pulls answered with receipts", self.pulls_changed.clone());
+        registry.register("pulls_unchanged", "Pulls with nothing new", self.pulls_unchanged.clone());
+        registry.register("http_connections", "Connections open", self.connections.clone());
+        let refused = self.connections_refused.clone();
+        registry.register("http_connections_refused", "Connections over the limit", refused);
+    }
+
+    fn register_store(&mut self) {
+        let (registry, store) = (self.registry.sub_registry_with_prefix("store"), &self.store);
+        registry.register("can_commit", "1 while writes are accepted", store.can_commit.clone());
+        let conversations = store.conversations.clone();
+        registry.register("conversations", "Conversations with a roster or a message", conversations);
+        registry.register("messages", "Messages held", store.messages.clone());
+        registry.register("journal_bytes", "Bytes of journal on disk", store.journal_bytes.clone());
+        registry.register("commits", "Commits made durable", store.commits.clone());
+        registry.register("writes", "Writes that those commits carried", store.writes.clone());
+        registry.register("checkpoints", "Checkpoints completed", store.checkpoints.clone());
+    }
+
+    /// A request under a route's template was answered.
+    pub fn answered(&self, route: &'static str, status: u16, took: Duration) {
+        self.requests.get_or_create(&Request { route, status: status.into() }).inc();
+        self.request_seconds.get_or_create(&Route { route }).observe(took.as_secs_f64());
+    }
+
+    /// A pull was answered, with something new or without.
+    pub fn pulled(&self, unchanged: bool) {
+        if unchanged { &self.pulls_unchanged } else { &self.pulls_changed }.inc();
+    }
+
+    /// A connection is open until the value is dropped.
+    #[must_use]
+    pub fn connection_opened(&self) -> OpenConnection {
+        self.connections.inc();
+        OpenConnection(self.connections.clone())
+    }
+
+    /// A connection was over the limit.
+    pub fn connection_refused(&self) {
+        self.connections_refused.inc();
+    }
+
+    /// Everything in the `OpenMetrics` text format, with these vitals.
+    pub fn scrape(&self, vitals: &Vitals) -> Result<String, fmt::Error> {
+        let Vitals { can_commit, conversations, messages, commits, writes, journal_bytes, checkpoints } =
+            *vitals;
+        let store = &self.store;
+        store.can_commit.set(can_commit.into());
+        store.conversations.set(conversations);
+        store.messages.set(messages);
+        store.journal_bytes.set(journal_bytes);
+        // The store counts these itself: here they are only shown.
+        store.commits.inner().store(commits, Ordering::Relaxed);
+        store.writes.inner().store(writes, Ordering::Relaxed);
+        store.checkpoints.inner().store(checkpoints, Ordering::Relaxed);
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// A connection that is counted as open.
+#[derive(Debug)]
+pub struct OpenConnection(Gauge);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scrape_shows_what_was_counted_and_the_vitals_of_the_moment() {
+        let metrics = Metrics::new();
+        metrics.answered("/v1/marks", 200, Duration::from_millis(3));
+        metrics.pulled(true);
+        let open = metrics.connection_opened();
+        let text = metrics.scrape(&Vitals { can_commit: true, commits: 7, ..Vitals::default() }).unwrap();
+        for line in [
+            "seenby_http_requests_total{route=\"/v1/marks\",status=\"200\"} 1",
+            "seenby_http_request_seconds_count{route=\"/v1/marks\"} 1",
+            "seenby_pulls_unchanged_total 1",
+            "seenby_http_connections 1",
+            "seenby_store_can_commit 1",
+            "seenby_store_commits_total 7",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line} is not in\n{text}");
+        }
+        drop(open);
+        assert!(metrics.scrape(&Vitals::default()).unwrap().contains("seenby_http_connections 0"));
+    }
+}
