@@ -1,1 +1,43 @@
 //! The wire: the one place, beside `client`, that knows HTTP.
+//!
+//! [`serve`] takes a [`Listener`] and a [`Server`] and answers until it is told to stop. A request goes
+//!
+//! ```text
+//! server       accepts, within a number of connections
+//! connection   HTTP/1.1 or HTTP/2, heads within their time
+//! exchange     the checks in their order, the body, the dispatch by `route`
+//! marks …      one file a family: wire shape -> domain -> `receipts::Ledger` -> wire shape
+//! problem      or else why not, as a problem document
+//! ```
+//!
+//! Every wait has a deadline and every size a limit, in [`HttpLimits`]. Nothing here decides what a mark or a pull
+//! means, and nothing here touches a store: that is for `receipts`, one floor down. What travels is in `wire`.
+
+mod server;
+
+mod connection;
+mod limits;
+mod listener;
+mod watch;
+
+mod exchange;
+mod route;
+
+mod answer;
+mod body;
+mod condition;
+mod cursor;
+mod fields;
+mod problem;
+mod query;
+
+mod health;
+mod marks;
+mod members;
+mod messages;
+mod openapi;
+mod receipts;
+
+pub use limits::HttpLimits;
+pub use listener::Listener;
+pub use server::{Drained, Server, serve};

@@ -1,0 +1,94 @@
+//! Answers: the few shapes a response has, and the body type that hyper writes.
+//!
+//! A call makes a `Response<Bytes>`; `exchange` turns it into the response that travels. Which header fields an
+//! answer has is decided here and in `problem`, `receipts` and `health`, and nowhere else.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Response, StatusCode,
+    body::{Body, Frame, SizeHint},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
+};
+use serde::Serialize;
+
+use super::{problem::Failure, watch::InFlight};
+
+/// What a call comes to.
+pub(super) type Outcome = Result<Response<Bytes>, Failure>;
+
+/// 200 with a JSON body.
+pub(super) fn json(body: &impl Serialize) -> Outcome {
+    json_with(StatusCode::OK, body)
+}
+
+/// A JSON body under another status.
+pub(super) fn json_with(status: StatusCode, body: &impl Serialize) -> Outcome {
+    let bytes = serde_json::to_vec(body).map_err(Failure::internal)?;
+    Ok(with_type(status, "application/json", bytes))
+}
+
+/// 204.
+pub(super) fn no_content() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// 200 with a body of another type.
+pub(super) fn text(content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+    with_type(StatusCode::OK, content_type, body)
+}
+
+fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// The response as hyper writes it: without a body, but with its length, if the method was `HEAD`. The request
+/// counts as in flight until the body has been written.
+pub(super) fn seal(response: Response<Bytes>, method: &Method, in_flight: InFlight) -> Response<Sealed> {
+    let (mut head, mut body) = response.into_parts();
+    if *method == Method::HEAD {
+        if !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        body = Bytes::new();
+    }
+    Response::from_parts(head, Sealed { content: Full::new(body), _in_flight: in_flight })
+}
+
+/// A body that keeps its request in flight.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    content: Full<Bytes>,
+    _in_flight: InFlight,
+}
+
+impl Body for Sealed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.get_mut().content).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}

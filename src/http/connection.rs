@@ -1,0 +1,219 @@
+//! One connection from its first byte to its last: which protocol it speaks, how long it may take over it, and
+//! what it is told when it cannot go on.
+//!
+//! HTTP/1.1 and prior-knowledge HTTP/2 share the port and are told apart by the first 24 bytes. All waiting here
+//! has an end. Knows no route; `exchange` is where a request goes, `watch` is what the deadlines are read from.
+
+use std::{convert::Infallible, future::poll_fn, io, pin::Pin, pin::pin, sync::Arc, task::Poll};
+
+use bytes::{Bytes, BytesMut};
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::watch,
+    time::{Instant, Sleep, sleep_until, timeout, timeout_at},
+};
+
+use super::{
+    Server,
+    answer::Sealed,
+    exchange::{self, head_too_large},
+    listener::Stream,
+    problem::Failure,
+    watch::{Phase, Watch, Watched},
+};
+use crate::wire::Code;
+
+/// What a client that speaks HTTP/2 with prior knowledge sends first.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Why hyper stopped being driven.
+enum End {
+    Done(hyper::Result<()>),
+    TimedOut,
+}
+
+/// Serves a connection until either side ends it, or `stop` does and what is in flight has been answered.
+pub(super) async fn run(server: Arc<Server>, stream: Stream, stop: watch::Receiver<bool>) {
+    let mut io = Watched::new(stream);
+    let watch = io.watch();
+    let within = Instant::now() + server.limits.head_timeout;
+    let sniffing = timeout_at(within, sniff(&mut io));
+    let sniffed = tokio::select! {
+        biased;
+        sniffed = sniffing => sniffed,
+        // Nothing that was begun is lost: there is no request yet.
+        () = stopped(stop.clone()), if watch.phase() == Phase::Opened => return,
+    };
+    match sniffed {
+        Ok(Ok((true, read))) => {
+            io.unread(read);
+            serve_http2(&server, io, &watch, stop).await;
+        }
+        Ok(Ok((false, read))) => {
+            io.unread(read);
+            serve_http1(&server, io, &watch, stop).await;
+        }
+        Err(_) if watch.phase() == Phase::Head => {
+            say(&server, io.into_stream(), too_slow(&server)).await;
+        }
+        Ok(Err(_)) | Err(_) => {}
+    }
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error means that the server itself is gone, which is no less of a stop.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Reads until it is clear whether this is HTTP/2, and gives back what was read. A client that hangs up before
+/// is no HTTP/2 client.
+async fn sniff(io: &mut Watched) -> io::Result<(bool, Bytes)> {
+    let mut read = BytesMut::with_capacity(PREFACE.len());
+    while PREFACE.starts_with(&read) && read.len() < PREFACE.len() {
+        let mut byte = (&mut *io).take((PREFACE.len() - read.len()) as u64);
+        if byte.read_buf(&mut read).await? == 0 {
+            break;
+        }
+    }
+    Ok((*PREFACE == *read, read.freeze()))
+}
+
+async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop: watch::Receiver<bool>) {
+    let service = service_fn(service(server.clone(), watch.clone()));
+    let mut connection = http1::Builder::new()
+        // The timer is ours: it tells heads from idle time.
+        .header_read_timeout(None)
+        .max_header_size(server.limits.head_bytes_max)
+        .serve_connection(TokioIo::new(io), service);
+    let mut stopping = pin!(stopped(stop));
+    let mut stops = false;
+    let mut timer = pin!(sleep_until(Instant::now() + server.limits.head_timeout));
+    let end = poll_fn(|cx| {
+        if !stops && stopping.as_mut().poll(cx).is_ready() {
+            stops = true;
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        match Pin::new(&mut connection).poll(cx) {
+            Poll::Ready(done) => Poll::Ready(End::Done(done)),
+            Poll::Pending => poll_deadline(server, watch, timer.as_mut(), cx).map(|()| End::TimedOut),
+        }
+    })
+    .await;
+    let parts = connection.into_parts();
+    let stream = parts.io.into_inner().into_stream();
+    let begun = watch.phase() == Phase::Head || !parts.read_buf.is_empty();
+    match end {
+        End::TimedOut if begun && watch.phase() != Phase::Answered => {
+            say(server, stream, too_slow(server)).await;
+        }
+        End::TimedOut => {}
+        End::Done(Err(error)) if watch.withheld() => say(server, stream, unreadable(server, &error)).await,
+        End::Done(_) if stops || watch.hung_up() => {}
+        End::Done(_) => linger(server, stream).await,
+    }
+}
+
+/// Whether the connection's deadline has passed. The timer is set anew only where it would ring too late, so
+/// that a busy connection costs none.
+fn poll_deadline(
+    server: &Server,
+    watch: &Watch,
+    mut timer: Pin<&mut Sleep>,
+    cx: &mut std::task::Context<'_>,
+) -> Poll<()> {
+    loop {
+        let Some(due) = watch.deadline(&server.limits) else { return Poll::Pending };
+        if due < timer.deadline() || timer.is_elapsed() {
+            if due <= Instant::now() {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(due);
+        }
+        if timer.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+    }
+}
+
+async fn serve_http2(server: &Arc<Server>, mut io: Watched, watch: &Arc<Watch>, stop: watch::Receiver<bool>) {
+    let limits = &server.limits;
+    watch.multiplex();
+    io.may_shut_down();
+    // Ours is the exact limit, and has a problem document; beyond four times of it h2 answers a bare 431.
+    let list_bytes_max = u32::try_from(limits.head_bytes_max.saturating_mul(4)).unwrap_or(u32::MAX);
+    let mut connection = pin!(
+        http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.streams_max)
+            .max_header_list_size(list_bytes_max)
+            .keep_alive_interval(limits.idle_timeout)
+            .keep_alive_timeout(limits.head_timeout)
+            .serve_connection(TokioIo::new(io), service_fn(service(server.clone(), watch.clone())))
+    );
+    let mut stopping = pin!(stopped(stop));
+    let mut stops = false;
+    let mut timer = pin!(sleep_until(Instant::now() + limits.idle_timeout));
+    poll_fn(|cx| {
+        if !stops && stopping.as_mut().poll(cx).is_ready() {
+            stops = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        poll_deadline(server, watch, timer.as_mut(), cx)
+    })
+    .await;
+}
+
+type Answered = Pin<Box<dyn Future<Output = Result<Response<Sealed>, Infallible>> + Send>>;
+
+fn service(server: Arc<Server>, watch: Arc<Watch>) -> impl Fn(Request<Incoming>) -> Answered {
+    move |request| {
+        let (server, in_flight) = (server.clone(), watch.request());
+        Box::pin(async move { Ok(exchange::answer(server, request, in_flight).await) })
+    }
+}
+
+fn too_slow(server: &Server) -> Failure {
+    let within = humantime::format_duration(server.limits.head_timeout);
+    Failure::new(Code::TooSlow, format!("the head was not there within {within}"))
+}
+
+/// What hyper could not read, as a problem document.
+fn unreadable(server: &Server, error: &hyper::Error) -> Failure {
+    if error.is_parse_too_large() {
+        head_too_large(server.limits.head_bytes_max)
+    } else {
+        Failure::new(Code::BadRequest, format!("this is not a request in HTTP/1.1: {error}"))
+    }
+}
+
+/// Says why the connection ends, and ends it.
+pub(super) async fn say(server: &Server, mut stream: Stream, failure: Failure) {
+    let bytes = failure.into_bytes(server.clock.now());
+    let written = timeout(server.limits.linger_timeout, stream.write_all(&bytes)).await;
+    if matches!(written, Ok(Ok(()))) {
+        linger(server, stream).await;
+    }
+}
+
+/// Closes our side and waits a moment for the client to close its own: to close both while the client still
+/// sends would take away the answer that it has not read.
+async fn linger(server: &Server, mut stream: Stream) {
+    let waits = async {
+        stream.shutdown().await?;
+        let mut waste = [0; 4096];
+        while stream.read(&mut waste).await? > 0 {}
+        Ok::<(), io::Error>(())
+    };
+    // The client is told all there is to tell; how it takes it changes nothing.
+    let _ = timeout(server.limits.linger_timeout, waits).await;
+}

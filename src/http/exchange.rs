@@ -1,0 +1,197 @@
+//! One request and its answer: the checks in their order, the dispatch, and what is counted.
+//!
+//! The order is part of the contract: 404 and 405, then 413, 415, 400. Who the caller is will be asked after 405;
+//! until then every caller is the app. A call's own checks are in the file of its family.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode, Version,
+    body::Incoming,
+    header::{ALLOW, CONNECTION, HeaderValue},
+    http::request::Parts,
+};
+
+use super::{
+    Server,
+    answer::{self, Outcome, Sealed},
+    body::{self, Collected},
+    fields::{self, Id, Place},
+    health, marks, members, messages,
+    problem::Failure,
+    query::Query,
+    receipts,
+    route::{self, Call, Found, Ids, Route},
+    watch::InFlight,
+};
+use crate::{
+    domain::{ConversationId, MessageId, Timestamp, UserId},
+    receipts::Ledger,
+    store::Half,
+    wire::Code,
+};
+
+/// A request whose body is there as a whole, on its way through the call that it is for.
+pub(super) struct Exchange<'a> {
+    pub(super) server: &'a Server,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) query: Query,
+    pub(super) body: Collected,
+    /// When the whole request was there.
+    pub(super) now: Timestamp,
+    ids: Ids,
+}
+
+impl Exchange<'_> {
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.server.ledger
+    }
+
+    /// The first id of the path.
+    pub(super) fn conversation(&self) -> Result<ConversationId, Failure> {
+        self.id(0, "conversation")
+    }
+
+    /// The second id of the path.
+    pub(super) fn message(&self) -> Result<MessageId, Failure> {
+        self.id(1, "message")
+    }
+
+    /// The second id of the path.
+    pub(super) fn user(&self) -> Result<UserId, Failure> {
+        self.id(1, "user")
+    }
+
+    fn id<I: Id>(&self, at: usize, field: &str) -> Result<I, Failure> {
+        let Some(text) = self.segment(at) else {
+            let detail = format!("'{field}' in the path is not percent-encoded UTF-8");
+            return Err(Failure::new(Code::BadId, detail));
+        };
+        fields::id(Place::Top, field, text)
+    }
+
+    /// What stands in the path where the template has its `at`th brace.
+    pub(super) fn segment(&self, at: usize) -> Option<&str> {
+        self.ids.get(at)?.as_deref()
+    }
+
+    /// The query's `limit`.
+    pub(super) fn limit(&self) -> Result<usize, Failure> {
+        let limits = self.ledger().limits();
+        self.query.limit(limits.list_items_default, limits.list_items_max)
+    }
+}
+
+/// Answers one request, whatever it is.
+pub(super) async fn answer(
+    server: Arc<Server>,
+    request: Request<Incoming>,
+    in_flight: InFlight,
+) -> Response<Sealed> {
+    let begun = Instant::now();
+    let (head, body) = request.into_parts();
+    let found = route::find(&head.method, head.uri.path());
+    let template = match &found {
+        Found::Route(route, _) => route.path,
+        Found::Methods(path, _) => path,
+        Found::Nothing => "none",
+    };
+    let outcome = match check_head(&head, server.limits.head_bytes_max) {
+        Ok(()) => dispatch(&server, &head, found, body).await,
+        Err(failure) => Err(failure),
+    };
+    let response = outcome.unwrap_or_else(|failure| refused(failure, head.version));
+    server.metrics.answered(template, response.status().as_u16(), begun.elapsed());
+    answer::seal(response, &head.method, in_flight)
+}
+
+fn refused(failure: Failure, version: Version) -> Response<Bytes> {
+    let closes = failure.must_close() && version < Version::HTTP_2;
+    let mut response = failure.into_response();
+    if closes {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Holds a head to the limit, as long as it would be in HTTP/1.1. There hyper has counted its bytes already.
+fn check_head(head: &Parts, bytes_max: usize) -> Result<(), Failure> {
+    if head.version < Version::HTTP_2 {
+        return Ok(());
+    }
+    let target = head.uri.path_and_query().map_or(1, |target| target.as_str().len());
+    let line = head.method.as_str().len() + " ".len() + target + " HTTP/1.1\r\n".len();
+    let host = head.uri.authority().map_or(0, |host| "host: \r\n".len() + host.as_str().len());
+    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    if line + host + fields.sum::<usize>() + "\r\n".len() <= bytes_max {
+        return Ok(());
+    }
+    Err(head_too_large(bytes_max))
+}
+
+/// What a head over the limit is told.
+pub(super) fn head_too_large(bytes_max: usize) -> Failure {
+    let detail = format!("a head has at most {bytes_max} bytes, and 100 fields");
+    Failure::new(Code::HeaderTooLarge, detail)
+}
+
+async fn dispatch(server: &Server, head: &Parts, found: Found, body: Incoming) -> Outcome {
+    let (route, ids) = match found {
+        Found::Route(route, ids) => (route, ids),
+        Found::Methods(_, methods) if head.method == Method::OPTIONS => return options(&methods),
+        Found::Methods(_, methods) => {
+            let failure = Failure::new(Code::MethodNotAllowed, format!("this path has {methods}"));
+            return Err(failure.allow(methods));
+        }
+        Found::Nothing => return Err(Failure::new(Code::NoSuchRoute, Code::NoSuchRoute.explanation())),
+    };
+    let body = if route.takes_body {
+        body::check_length(&head.headers, &server.limits)?;
+        let body = body::collect(body, &server.limits, &server.bodies).await?;
+        body::check_type(&head.headers)?;
+        body
+    } else {
+        Collected::default()
+    };
+    let query = Query::parse(head.uri.query(), route.query)?;
+    let now = server.clock.now();
+    let exchange = Exchange { server, headers: &head.headers, query, body, now, ids };
+    call(route, &exchange).await
+}
+
+fn options(methods: &str) -> Outcome {
+    let mut response = answer::no_content();
+    debug_assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    let allow = HeaderValue::from_str(methods).map_err(Failure::internal)?;
+    response.headers_mut().insert(ALLOW, allow);
+    Ok(response)
+}
+
+async fn call(route: &Route, exchange: &Exchange<'_>) -> Outcome {
+    match route.call {
+        Call::Pull => receipts::pull(exchange).await,
+        Call::Query => receipts::query(exchange).await,
+        Call::Readers => receipts::users(exchange, Half::Read).await,
+        Call::NotReaders => receipts::users(exchange, Half::Unread).await,
+        Call::Mark => marks::mark(exchange).await,
+        Call::MarkBulk => marks::mark_bulk(exchange).await,
+        Call::Unread => marks::unread(exchange).await,
+        Call::Register => messages::register(exchange).await,
+        Call::RegisterBulk => messages::register_bulk(exchange).await,
+        Call::Message => messages::get(exchange).await,
+        Call::Messages => messages::list(exchange).await,
+        Call::ForgetMessage => messages::forget(exchange).await,
+        Call::ResetMessage => messages::reset(exchange).await,
+        Call::ReplaceRoster => members::replace(exchange).await,
+        Call::ChangeRoster => members::change(exchange).await,
+        Call::Roster => members::list(exchange).await,
+        Call::Conversations => members::conversations(exchange).await,
+        Call::ForgetConversation => members::forget(exchange).await,
+        Call::Healthz => Ok(health::lives()),
+        Call::Readyz => health::ready(exchange),
+        Call::Metrics => health::metrics(exchange),
+        Call::OpenApi => Ok(health::openapi()),
+        Call::ProblemPage => health::problem(exchange),
+    }
+}

@@ -1,0 +1,52 @@
+//! The numbers that bound what a connection may cost, and for how long.
+//!
+//! Numbers only; `server` holds connections to them, `connection` heads and idle time, `body` bodies. What one
+//! call may carry or ask for is the domain's `Limits`.
+
+use std::time::Duration;
+
+/// Bounds on connections, heads and bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// Bytes of a request line and its header fields together.
+    pub head_bytes_max: usize,
+    /// Bytes of one body.
+    pub body_bytes_max: usize,
+    /// Bytes of all the bodies together that are held at one moment.
+    pub bodies_bytes_max: usize,
+    /// Connections open at one moment. One more is answered `overloaded` and closed.
+    pub connections_max: usize,
+    /// Connections being answered so at one moment. One more is closed without a word.
+    pub refusals_max: usize,
+    /// Requests in flight on one connection, where the protocol has several.
+    pub streams_max: u32,
+    /// From a head's first byte to its last; on a new connection from the moment it was accepted.
+    pub head_timeout: Duration,
+    /// From the end of a head to the end of its body.
+    pub body_timeout: Duration,
+    /// Without a byte of an answer being taken.
+    pub answer_timeout: Duration,
+    /// Between two requests of one connection.
+    pub idle_timeout: Duration,
+    /// After a refusal that closes, for the client to read it and hang up first.
+    pub linger_timeout: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            head_bytes_max: 64 * 1024,
+            body_bytes_max: 16 * 1024 * 1024,
+            bodies_bytes_max: 256 * 1024 * 1024,
+            // Of the 1,024 files that a process may usually open: 64 for refusals, 60 for the store.
+            connections_max: 900,
+            refusals_max: 64,
+            streams_max: 100,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(75),
+            linger_timeout: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Problem documents: from what went wrong to the answer that says so.
+//!
+//! One exhaustive match each leads from a refusal and from a store's error to the one code the client sees. A
+//! [`Failure`] has two parts: the detail, which is the client's, and a line for the log, which never travels.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use hyper::{
+    Response, StatusCode,
+    header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+};
+
+use crate::{
+    domain::{Refusal, Timestamp},
+    store::StoreError,
+    wire::{Code, Problem},
+};
+
+/// Why a request was not carried out.
+#[derive(Debug)]
+pub(super) struct Failure {
+    code: Code,
+    detail: Cow<'static, str>,
+    log: Option<String>,
+    allow: Option<String>,
+    closes: bool,
+}
+
+impl Failure {
+    /// A failure whose detail is for the client's eyes.
+    pub(super) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into(), log: None, allow: None, closes: false }
+    }
+
+    /// The server's own fault: the cause goes to the log alone.
+    pub(super) fn internal(cause: impl std::fmt::Display) -> Self {
+        let log = Some(cause.to_string());
+        Self { log, ..Self::new(Code::Internal, "The server failed; the cause is in its log.") }
+    }
+
+    /// The methods that the path does have.
+    pub(super) fn allow(self, methods: String) -> Self {
+        Self { allow: Some(methods), ..self }
+    }
+
+    /// The rest of the request is not waited for.
+    pub(super) fn closes(self) -> Self {
+        Self { closes: true, ..self }
+    }
+
+    /// Whether the connection cannot go on after the answer.
+    pub(super) fn must_close(&self) -> bool {
+        self.closes
+    }
+
+    /// What the answer's `code` is.
+    #[cfg(test)]
+    pub(super) fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What the answer's `detail` is.
+    #[cfg(test)]
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    fn document(&self) -> Vec<u8> {
+        let problem = Problem {
+            r#type: format!("/problems/{}", self.code),
+            title: self.code.title().to_owned(),
+            status: self.code.status(),
+            detail: self.detail.clone().into_owned(),
+            code: self.code,
+        };
+        serde_json::to_vec(&problem).expect("invariant: strings and a number are JSON")
+    }
+
+    /// The answer that says so; what is for the log is logged now.
+    pub(super) fn into_response(self) -> Response<Bytes> {
+        if let Some(cause) = &self.log {
+            tracing::error!(%cause, "a request failed");
+        }
+        let mut response = Response::new(Bytes::from(self.document()));
+        *response.status_mut() =
+            StatusCode::from_u16(self.code.status()).expect("invariant: the codes' statuses are statuses");
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(seconds) = retry_after_s(self.code) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(methods) = self.allow.and_then(|methods| HeaderValue::from_str(&methods).ok()) {
+            headers.insert(ALLOW, methods);
+        }
+        response
+    }
+
+    /// The whole answer as HTTP/1.1 bytes, for where hyper cannot say it. The connection closes after it.
+    pub(super) fn into_bytes(self, now: Timestamp) -> Vec<u8> {
+        let document = self.document();
+        let status =
+            StatusCode::from_u16(self.code.status()).expect("invariant: the codes' statuses are statuses");
+        let retry_after =
+            retry_after_s(self.code).map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
+        let mut bytes = format!(
+            "HTTP/1.1 {} {}\r\ncontent-type: {PROBLEM_JSON}\r\n{retry_after}connection: close\r\n\
+             content-length: {}\r\ndate: {}\r\n\r\n",
+            status.as_str(),
+            status.canonical_reason().unwrap_or_default(),
+            document.len(),
+            http_date(now),
+        )
+        .into_bytes();
+        bytes.extend_from_slice(&document);
+        bytes
+    }
+}
+
+const PROBLEM_JSON: &str = "application/problem+json";
+
+/// How many seconds to stay away, where staying away helps.
+fn retry_after_s(code: Code) -> Option<u16> {
+    match code {
+        Code::TooManyRequests | Code::Overloaded => Some(1),
+        Code::NotReady | Code::TooManyStreams => Some(2),
+        // Until somebody has looked after the disk.
+        Code::StoreFailed => Some(30),
+        Code::BadJson
+        | Code::BadRequest
+        | Code::BadId
+        | Code::TooManyItems
+        | Code::Unauthenticated
+        | Code::NotAllowed
+        | Code::NotYourself
+        | Code::NoSuchRoute
+        | Code::UnknownConversation
+        | Code::UnknownMessage
+        | Code::NotInAudience
+        | Code::MethodNotAllowed
+        | Code::TooSlow
+        | Code::MessageDiffers
+        | Code::OrderPassed
+        | Code::BodyTooLarge
+        | Code::UnsupportedMediaType
+        | Code::NoAudience
+        | Code::HeaderTooLarge
+        | Code::Internal => None,
+    }
+}
+
+/// The code of an entry that could not be done.
+pub(super) fn refusal_code(refusal: Refusal) -> Code {
+    match refusal {
+        Refusal::MessageDiffers => Code::MessageDiffers,
+        Refusal::OrderPassed => Code::OrderPassed,
+        Refusal::NoAudience => Code::NoAudience,
+        Refusal::UnknownMessage => Code::UnknownMessage,
+        Refusal::NotInAudience => Code::NotInAudience,
+    }
+}
+
+impl From<Refusal> for Failure {
+    /// A call about one message that could not be done.
+    fn from(refusal: Refusal) -> Self {
+        let code = refusal_code(refusal);
+        Self::new(code, code.explanation())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        // The store has logged the cause where it met it.
+        let code = match error {
+            StoreError::Failed => Code::StoreFailed,
+            StoreError::Overloaded => Code::Overloaded,
+            StoreError::Closed => Code::NotReady,
+        };
+        Self::new(code, code.explanation())
+    }
+}
+
+/// A time as the `Date` field has it: `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn http_date(at: Timestamp) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    // "1994-11-06T08:49:37Z"
+    let text = rfc3339(at.unix_ms / 1000);
+    let month = text.get(5..7).and_then(|month| month.parse::<usize>().ok()).unwrap_or(1);
+    let day = usize::try_from(at.unix_ms / 1000 / 86_400 % 7).unwrap_or_default();
+    format!(
+        "{}, {} {} {} {} GMT",
+        DAYS[day],
+        &text[8..10],
+        MONTHS[(month - 1) % 12],
+        &text[..4],
+        &text[11..19]
+    )
+}
+
+/// A time in whole seconds as it stands in a body: RFC 3339, UTC. What lies past the year 9999 is its last second.
+pub(super) fn rfc3339(unix_s: u64) -> String {
+    const LAST_S: u64 = 253_402_300_799;
+    let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(unix_s.min(LAST_S));
+    humantime::format_rfc3339_seconds(at).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_that_of_the_standards_example() {
+        assert_eq!(http_date(Timestamp { unix_ms: 784_111_777_000 }), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date(Timestamp { unix_ms: 0 }), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(http_date(Timestamp { unix_ms: u64::MAX }).len(), 29);
+    }
+
+    #[test]
+    fn every_503_says_when_to_come_back() {
+        for code in Code::ALL.iter().filter(|code| matches!(code.status(), 429 | 503)) {
+            assert!(retry_after_s(*code).is_some(), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_is_for_the_log_never_travels() {
+        let body = Failure::internal("/secret/path").into_response().into_body();
+        assert!(!String::from_utf8_lossy(&body).contains("secret"));
+    }
+}

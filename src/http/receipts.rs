@@ -1,0 +1,183 @@
+//! Pulls, across one conversation or several, and the lists of who has read and who has not.
+//!
+//! Down from here: `receipts/pull`. What names a screen is `domain/pull`; which of its names a client sent is
+//! `condition`. The shapes are in `wire/receipts`.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use hyper::{
+    Response, StatusCode,
+    header::{CACHE_CONTROL, ETAG, HeaderValue, VARY},
+};
+
+use super::{
+    answer::{self, Outcome},
+    condition::Condition,
+    cursor::List,
+    exchange::Exchange,
+    fields::{self, Place},
+    problem::Failure,
+};
+use crate::{
+    domain::{ConversationId, Etag, MessageId, Named, Pace, Refusal},
+    receipts::Screen,
+    store::Half,
+    wire::{
+        Code, Poll, PullResponse, QueryReceipts, QueryRequest, QueryResponse, ReadersResponse, ReceiptsEntry,
+    },
+};
+
+/// `GET /v1/conversations/{c}/receipts`
+pub(super) async fn pull(exchange: &Exchange<'_>) -> Outcome {
+    let conversation = exchange.conversation()?;
+    let messages = screen(exchange)?;
+    let only_changed = match exchange.query.one("changed") {
+        None => false,
+        Some("1") => true,
+        Some(_) => return Err(fields::bad("'changed' is 1 or left out".to_owned())),
+    };
+    let screen = exchange.ledger().pull(vec![(conversation, messages)], exchange.now).await?;
+    let etag = screen.etag.to_string();
+    let condition = Condition::read(exchange.headers, &etag);
+    let unchanged = matches!(condition, Condition::Unchanged);
+    exchange.server.metrics.pulled(unchanged);
+    let (mut response, cache) = match condition {
+        Condition::Unchanged => (not_modified(), cache_control(&screen)),
+        Condition::Since(_) if !only_changed => {
+            (answer::json(&pull_shape(&screen, screen.named.iter()))?, cache_control(&screen))
+        }
+        Condition::Since(earlier) => {
+            let changed = screen.changed_since(earlier.as_ref());
+            (answer::json(&pull_shape(&screen, changed))?, "no-store".to_owned())
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(ETAG, header(&format!("\"{etag}\""))?);
+    headers.insert(CACHE_CONTROL, header(&cache)?);
+    headers.insert(VARY, HeaderValue::from_static("Authorization, Origin"));
+    Ok(response)
+}
+
+/// The messages that the query names: 1 to 100, each once.
+fn screen(exchange: &Exchange<'_>) -> Result<Vec<MessageId>, Failure> {
+    let count = exchange.query.all("message").count();
+    fields::one_to(Place::Top, "message", count, exchange.ledger().limits().pull_messages_max)?;
+    let mut messages: Vec<MessageId> = Vec::with_capacity(count);
+    for text in exchange.query.all("message") {
+        let message: MessageId = fields::id(Place::Top, "message", text)?;
+        // At most 100 of them: looking along the list is cheaper than hashing.
+        if messages.contains(&message) {
+            return Err(fields::bad(format!("'message' names '{message}' twice")));
+        }
+        messages.push(message);
+    }
+    Ok(messages)
+}
+
+fn not_modified() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    response
+}
+
+/// How long a client's own cache may answer for the server: until the next pull, if there is one.
+fn cache_control(screen: &Screen) -> String {
+    match screen.poll {
+        Some(pace) => format!("private, max-age={}", pace.every_ms / 1000),
+        None => "private, no-cache".to_owned(),
+    }
+}
+
+fn header(text: &str) -> Result<HeaderValue, Failure> {
+    HeaderValue::from_str(text).map_err(Failure::internal)
+}
+
+fn pull_shape<'a>(screen: &Screen, named: impl Iterator<Item = &'a Named>) -> PullResponse {
+    PullResponse {
+        receipts: named
+            .map(|named| ReceiptsEntry {
+                message: named.message.to_string(),
+                read: named.receipts.map(|receipts| receipts.read),
+                of: named.receipts.map(|receipts| receipts.of),
+                code: named.receipts.is_none().then_some(Code::UnknownMessage),
+            })
+            .collect(),
+        poll: screen.poll.map(poll_shape),
+    }
+}
+
+fn poll_shape(pace: Pace) -> Poll {
+    Poll { every_ms: pace.every_ms, for_ms: pace.for_ms }
+}
+
+/// `POST /v1/receipts/query`
+pub(super) async fn query(exchange: &Exchange<'_>) -> Outcome {
+    let request: QueryRequest = exchange.body.json()?;
+    let pulls = query_pulls(exchange, &request)?;
+    let screen = exchange.ledger().pull(pulls, exchange.now).await?;
+    let earlier = request.etag.as_deref().and_then(Etag::parse);
+    let receipts: Vec<_> = screen.changed_since(earlier.as_ref()).map(query_shape).collect();
+    exchange.server.metrics.pulled(receipts.is_empty());
+    answer::json(&QueryResponse {
+        receipts,
+        etag: screen.etag.to_string(),
+        poll: screen.poll.map(poll_shape),
+    })
+}
+
+type Pulls = Vec<(ConversationId, Vec<MessageId>)>;
+
+fn query_pulls(exchange: &Exchange<'_>, request: &QueryRequest) -> Result<Pulls, Failure> {
+    let most = exchange.ledger().limits().pull_messages_max;
+    // Each pull has a message at least, so their number is bounded by that of the messages.
+    fields::one_to(Place::Top, "pulls", request.pulls.len(), most)?;
+    let count = request.pulls.iter().map(|pull| pull.messages.len()).sum();
+    fields::at_most(Place::Top, "pulls[].messages", count, most)?;
+    let mut pulls: Pulls = Vec::with_capacity(request.pulls.len());
+    for (at, pull) in request.pulls.iter().enumerate() {
+        let place = Place::Entry("pulls", at);
+        fields::one_to(place, "messages", pull.messages.len(), most)?;
+        pulls.push((
+            fields::id(place, "conversation", &pull.conversation)?,
+            fields::ids(place, "messages", &pull.messages)?,
+        ));
+    }
+    let mut seen = HashSet::with_capacity(count);
+    for (conversation, messages) in &pulls {
+        for message in messages {
+            if !seen.insert((conversation, message)) {
+                return Err(fields::bad(format!(
+                    "'pulls' names message '{message}' of conversation '{conversation}' twice"
+                )));
+            }
+        }
+    }
+    Ok(pulls)
+}
+
+fn query_shape(named: &Named) -> QueryReceipts {
+    QueryReceipts {
+        conversation: named.conversation.to_string(),
+        message: named.message.to_string(),
+        read: named.receipts.map(|receipts| receipts.read),
+        of: named.receipts.map(|receipts| receipts.of),
+        code: named.receipts.is_none().then_some(Code::UnknownMessage),
+    }
+}
+
+/// `GET /v1/conversations/{c}/messages/{m}/readers` and `…/unread`
+pub(super) async fn users(exchange: &Exchange<'_>, half: Half) -> Outcome {
+    let (conversation, message) = (exchange.conversation()?, exchange.message()?);
+    let limit = exchange.limit()?;
+    let after = List::Readers.after(&exchange.query)?;
+    let part = exchange.ledger().readers(&conversation, &message, half, after, limit, exchange.now).await?;
+    let part = part.ok_or(Refusal::UnknownMessage)?;
+    answer::json(&ReadersResponse {
+        message: message.to_string(),
+        read: part.receipts.read,
+        of: part.receipts.of,
+        users: part.users.iter().map(ToString::to_string).collect(),
+        next: part.next.map(|slot| List::Readers.write(&slot)),
+    })
+}

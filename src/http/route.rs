@@ -1,0 +1,316 @@
+//! The route table: every call, under which method and path, and what it takes. Data, read by the dispatch, by
+//! `Allow`, by the metrics and by the OpenAPI document.
+//!
+//! Knows no call's inside. A path is split first and percent-decoded afterwards, one segment at a time, so that
+//! an id may hold a slash. An empty segment where an id stands still is that route, with a bad id.
+
+use hyper::Method;
+
+use super::query::{Parameter, decoded};
+use crate::wire::Code;
+
+/// A call of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Call {
+    Pull,
+    Mark,
+    MarkBulk,
+    Query,
+    Unread,
+    Register,
+    RegisterBulk,
+    Message,
+    Messages,
+    ForgetMessage,
+    ResetMessage,
+    Readers,
+    NotReaders,
+    ReplaceRoster,
+    ChangeRoster,
+    Roster,
+    Conversations,
+    ForgetConversation,
+    Healthz,
+    Readyz,
+    Metrics,
+    OpenApi,
+    ProblemPage,
+}
+
+/// A method that a row may have. `HEAD` and `OPTIONS` every path has by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Get,
+    Put,
+    Post,
+    Patch,
+    Delete,
+}
+
+impl Verb {
+    /// The method as it travels.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Put => "PUT",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) call: Call,
+    pub(super) method: Verb,
+    /// Segments in braces are ids, in the order in which a call asks for them.
+    pub(super) path: &'static str,
+    /// Whether it has a body, which is JSON then.
+    pub(super) takes_body: bool,
+    pub(super) query: &'static [Parameter],
+    /// The statuses of success.
+    pub(super) success: &'static [u16],
+    /// The codes that are its own, beside those that any call has.
+    pub(super) codes: &'static [Code],
+    pub(super) summary: &'static str,
+}
+
+const LIST: &[Parameter] = &[
+    Parameter { name: "limit", repeats: false, is_id: false, about: "1 to 1,000 items; 200 if left out" },
+    Parameter { name: "after", repeats: false, is_id: false, about: "the 'next' of the part before" },
+];
+
+const SCREEN: &[Parameter] = &[
+    Parameter { name: "message", repeats: true, is_id: true, about: "1 to 100 messages, each once" },
+    Parameter {
+        name: "changed",
+        repeats: false,
+        is_id: false,
+        about: "1: only what has changed since the receipts that If-None-Match names",
+    },
+];
+
+/// A row without body, query, or codes of its own.
+const fn route(call: Call, method: Verb, path: &'static str, summary: &'static str) -> Route {
+    Route { call, method, path, takes_body: false, query: &[], success: &[200], codes: &[], summary }
+}
+
+const MEMBERS: &str = "/v1/conversations/{conversation}/members";
+const CONVERSATION: &str = "/v1/conversations/{conversation}";
+const MESSAGES: &str = "/v1/conversations/{conversation}/messages";
+const MESSAGE: &str = "/v1/conversations/{conversation}/messages/{message}";
+const MARKS: &str = "/v1/conversations/{conversation}/marks";
+const RECEIPTS: &str = "/v1/conversations/{conversation}/receipts";
+const RESET: &str = "/v1/conversations/{conversation}/messages/{message}/reset";
+const READERS: &str = "/v1/conversations/{conversation}/messages/{message}/readers";
+const NOT_READERS: &str = "/v1/conversations/{conversation}/messages/{message}/unread";
+const READER: &str = "/v1/conversations/{conversation}/readers/{user}";
+
+/// All routes, the frequent ones first.
+pub(super) static TABLE: &[Route] = &[
+    Route {
+        query: SCREEN,
+        success: &[200, 304],
+        ..route(Call::Pull, Verb::Get, RECEIPTS, "Pull the receipts of the messages on a screen")
+    },
+    Route {
+        takes_body: true,
+        ..route(Call::Mark, Verb::Post, MARKS, "Mark messages of one conversation as read by one reader")
+    },
+    Route {
+        takes_body: true,
+        ..route(Call::MarkBulk, Verb::Post, "/v1/marks", "Mark for many readers and conversations")
+    },
+    Route {
+        takes_body: true,
+        ..route(Call::Query, Verb::Post, "/v1/receipts/query", "Pull receipts across conversations")
+    },
+    route(Call::Unread, Verb::Get, READER, "What a reader still has to read"),
+    Route {
+        takes_body: true,
+        success: &[200, 201],
+        codes: &[Code::MessageDiffers, Code::OrderPassed, Code::NoAudience],
+        ..route(Call::Register, Verb::Put, MESSAGE, "Register a message that wants receipts")
+    },
+    Route { takes_body: true, ..route(Call::RegisterBulk, Verb::Post, MESSAGES, "Register messages") },
+    Route {
+        codes: &[Code::UnknownMessage],
+        ..route(Call::Message, Verb::Get, MESSAGE, "A message and what is known of it")
+    },
+    Route { query: LIST, ..route(Call::Messages, Verb::Get, MESSAGES, "Live messages, oldest first") },
+    Route { success: &[204], ..route(Call::ForgetMessage, Verb::Delete, MESSAGE, "Forget a message") },
+    Route {
+        success: &[204],
+        codes: &[Code::UnknownMessage],
+        ..route(Call::ResetMessage, Verb::Post, RESET, "Nobody has read the message any more")
+    },
+    Route {
+        query: LIST,
+        codes: &[Code::UnknownMessage],
+        ..route(Call::Readers, Verb::Get, READERS, "Who has read a message")
+    },
+    Route {
+        query: LIST,
+        codes: &[Code::UnknownMessage],
+        ..route(Call::NotReaders, Verb::Get, NOT_READERS, "Who has not read a message")
+    },
+    Route { takes_body: true, ..route(Call::ReplaceRoster, Verb::Put, MEMBERS, "Replace a roster") },
+    Route { takes_body: true, ..route(Call::ChangeRoster, Verb::Patch, MEMBERS, "Change a roster") },
+    Route {
+        query: LIST,
+        codes: &[Code::UnknownConversation],
+        ..route(Call::Roster, Verb::Get, MEMBERS, "The members of a roster, in slot order")
+    },
+    Route {
+        query: LIST,
+        ..route(
+            Call::Conversations,
+            Verb::Get,
+            "/v1/conversations",
+            "Conversations with a roster or a live message",
+        )
+    },
+    Route {
+        success: &[204],
+        ..route(Call::ForgetConversation, Verb::Delete, CONVERSATION, "Forget a conversation and all it has")
+    },
+    route(Call::Healthz, Verb::Get, "/healthz", "The process lives"),
+    Route { codes: &[Code::NotReady], ..route(Call::Readyz, Verb::Get, "/readyz", "The server can commit") },
+    route(Call::Metrics, Verb::Get, "/metrics", "Metrics in the OpenMetrics text format"),
+    route(Call::OpenApi, Verb::Get, "/openapi.json", "This document"),
+    route(Call::ProblemPage, Verb::Get, "/problems/{code}", "What a problem's code means"),
+];
+
+/// The ids of a path, in their order; none where a segment is not percent-encoded UTF-8.
+pub(super) type Ids = Vec<Option<String>>;
+
+/// What a method and a path come to.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// A call.
+    Route(&'static Route, Ids),
+    /// A path that exists, and the methods it has.
+    Methods(&'static str, String),
+    /// No such path.
+    Nothing,
+}
+
+/// Looks up a call. `HEAD` is `GET`; whether `OPTIONS` is a success is for the caller to say.
+pub(super) fn find(method: &Method, path: &str) -> Found {
+    let asked = if *method == Method::HEAD { Method::GET.as_str() } else { method.as_str() };
+    let Some(path) = path.strip_prefix('/') else { return Found::Nothing };
+    let mut same_path: Option<&'static str> = None;
+    for route in TABLE {
+        if same_path == Some(route.path) && route.method.as_str() != asked {
+            continue;
+        }
+        if fits(route.path, path) {
+            if route.method.as_str() == asked {
+                return Found::Route(route, ids(route.path, path));
+            }
+            same_path = Some(route.path);
+        }
+    }
+    same_path.map_or(Found::Nothing, |path| Found::Methods(path, allow(path)))
+}
+
+/// Whether a path is that of a template. Both come without decoding: literal segments are compared as sent.
+fn fits(template: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    template[1..]
+        .split('/')
+        .all(|known| segments.next().is_some_and(|segment| known.starts_with('{') || known == segment))
+        && segments.next().is_none()
+}
+
+fn ids(template: &str, path: &str) -> Ids {
+    let pairs = template[1..].split('/').zip(path.split('/'));
+    pairs.filter(|(known, _)| known.starts_with('{')).map(|(_, segment)| decoded(segment, false)).collect()
+}
+
+/// The value of `Allow` for a path of the table.
+fn allow(path: &str) -> String {
+    let mut methods = Vec::new();
+    for route in TABLE.iter().filter(|route| route.path == path) {
+        methods.push(route.method.as_str());
+        if route.method == Verb::Get {
+            methods.push("HEAD");
+        }
+    }
+    methods.push("OPTIONS");
+    methods.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(method: Method, path: &str) -> Option<(Call, Ids)> {
+        match find(&method, path) {
+            Found::Route(route, ids) => Some((route.call, ids)),
+            Found::Methods(..) | Found::Nothing => None,
+        }
+    }
+
+    fn id(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn a_path_is_split_before_it_is_decoded() {
+        assert_eq!(
+            call(Method::GET, "/v1/conversations/a%2Fb/messages/%E6%B6%88+"),
+            Some((Call::Message, vec![id("a/b"), id("消+")]))
+        );
+        assert_eq!(call(Method::HEAD, "/v1/conversations"), Some((Call::Conversations, vec![])));
+    }
+
+    #[test]
+    fn an_empty_or_broken_segment_is_still_that_route() {
+        assert_eq!(
+            call(Method::PUT, "/v1/conversations//members"),
+            Some((Call::ReplaceRoster, vec![id("")]))
+        );
+        assert_eq!(
+            call(Method::GET, "/v1/conversations/%zz/readers/%ff"),
+            Some((Call::Unread, vec![None, None]))
+        );
+        assert_eq!(
+            call(Method::DELETE, "/v1/conversations/"),
+            Some((Call::ForgetConversation, vec![id("")]))
+        );
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_not_found() {
+        for path in
+            ["", "/", "*", "/v1", "/v2/marks", "/v1/marks/", "/healthz/", "//healthz", "/v1/users/a/privacy"]
+        {
+            assert!(matches!(find(&Method::GET, path), Found::Nothing), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_known_path_says_which_methods_it_has() {
+        let Found::Methods(path, methods) = find(&Method::OPTIONS, "/v1/conversations/c/members") else {
+            panic!("not found");
+        };
+        assert_eq!((path, methods.as_str()), (MEMBERS, "PUT, PATCH, GET, HEAD, OPTIONS"));
+        let Found::Methods(_, methods) = find(&Method::HEAD, "/v1/marks") else { panic!("not found") };
+        assert_eq!(methods, "POST, OPTIONS");
+    }
+
+    #[test]
+    fn every_route_is_found_under_its_own_path() {
+        for route in TABLE {
+            let path = route.path.replace(['{', '}'], "");
+            assert_eq!(
+                call(route.method.as_str().parse().unwrap(), &path).map(|(call, _)| call),
+                Some(route.call),
+                "{path}"
+            );
+        }
+    }
+}
