@@ -1,6 +1,10 @@
-//! What surrounds the server as a process: clock, configuration, logs, metrics, shutdown.
+//! What surrounds the server as a process: configuration, clock, logs, metrics, listening, shutdown.
 //!
 //! Knows nothing of HTTP. Read `config` first.
 
 pub mod clock;
+pub mod config;
+pub mod listen;
 pub mod metrics;
+pub mod shutdown;
+pub mod telemetry;

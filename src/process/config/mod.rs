@@ -1,0 +1,177 @@
+//! The configuration: one table of settings, from which come flags, variables, file keys, help and the example.
+//!
+//! To add a setting is to add an entry to the table below, and to use the field it makes. A value is looked for
+//! on the command line, then in the environment, then in the file, then in the table; [`Chosen`] keeps where it
+//! was found. Nothing here opens, listens or logs.
+
+mod example;
+mod layers;
+mod setting;
+mod value;
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+pub use example::example;
+pub use layers::Flags;
+pub use setting::{Chosen, ConfigError, Origin, Setting};
+pub use value::{Bytes, ListenAddress};
+
+use super::telemetry::{LogFilter, LogFormat};
+use crate::domain::{Pace, Retention};
+use layers::{Layers, bad_value, find};
+use value::Value;
+
+macro_rules! limits {
+    () => {
+        None
+    };
+    ($least:literal $most:literal) => {
+        Some(($least, $most))
+    };
+}
+
+macro_rules! settings {
+    ($($group:literal { $(
+        $(#[doc = $doc:literal])+
+        $name:ident: $kind:ty = $default:literal $(, $least:literal to $most:literal)?;
+    )+ })+) => {
+        /// Every setting, in the order of help and example.
+        pub const SETTINGS: &[Setting] = &[$($(Setting {
+            name: stringify!($name),
+            group: $group,
+            explanation: concat!($($doc),+).trim_ascii(),
+            default: $default,
+            limits: limits!($($least $most)?),
+            placeholder: <$kind as Value>::PLACEHOLDER,
+        },)+)+];
+
+        /// What a server is started with: every setting, read and within its limits.
+        #[derive(Debug, Clone)]
+        pub struct Config {
+            $($($(#[doc = $doc])+ pub $name: $kind,)+)+
+            chosen: Vec<Chosen>,
+        }
+
+        impl Config {
+            fn read(layers: Layers) -> Result<Self, ConfigError> {
+                Ok(Self {
+                    $($($name: layers.read(stringify!($name))?,)+)+
+                    chosen: layers.into_chosen(),
+                })
+            }
+        }
+    };
+}
+
+settings! {
+    "Where" {
+        /// The directory that holds all the server keeps; made if it is not there. One server at a time.
+        data: PathBuf = "./seenby-data";
+        /// Where to listen: an address (port 0 takes a free one) or unix:PATH for a socket file, which only the
+        /// same user may connect to. A listener inherited from systemd comes before this. Without access control
+        /// only loopback addresses and socket files are taken.
+        listen: ListenAddress = "127.0.0.1:7400";
+    }
+    "Receipts" {
+        /// How long the receipts of a message live that says nothing of it itself.
+        retention: Duration = "7d", "1ms" to "365d";
+        /// How often clients are told to pull.
+        poll_every: Duration = "2s", "10ms" to "1h";
+        /// For how long clients are told to pull, from when the messages came on screen.
+        poll_for: Duration = "20s", "10ms" to "1d";
+        /// Up to what `poll_every` is stretched under load.
+        poll_every_max: Duration = "10s", "10ms" to "1h";
+    }
+    "Limits" {
+        /// The longest body of a request.
+        body_bytes_max: Bytes = "16MiB", "1KiB" to "1GiB";
+        /// The longest head of a request.
+        head_bytes_max: Bytes = "64KiB", "8KiB" to "1MiB";
+        /// How much memory the bodies of all requests under way may take together.
+        bodies_bytes_max: Bytes = "256MiB", "1KiB" to "64GiB";
+        /// How many connections may be open at once. Each is an open file to the system: the process needs 124
+        /// more than this of them (`ulimit -n`).
+        connections_max: usize = "900", "1" to "1000000";
+        /// How long the head of a request may take to arrive.
+        head_timeout: Duration = "10s", "100ms" to "1h";
+        /// How long the body of a request may take to arrive.
+        body_timeout: Duration = "30s", "100ms" to "1h";
+        /// How long a connection may stand open without a request.
+        idle_timeout: Duration = "75s", "100ms" to "1d";
+        /// How long a shutdown waits for the requests under way.
+        drain_timeout: Duration = "10s", "0s" to "1h";
+    }
+    "Upkeep" {
+        /// How often the storage of expired messages is given up.
+        sweep_every: Duration = "10s", "100ms" to "1h";
+        /// How large the journal grows before a checkpoint is made.
+        journal_bytes_max: Bytes = "64MiB", "1MiB" to "64GiB";
+        /// How often a checkpoint is made at the latest.
+        checkpoint_every: Duration = "60s", "100ms" to "1d";
+    }
+    "Logs" {
+        /// What is logged, on standard error: off, error, warn, info, debug or trace, or such as
+        /// `warn,seenby::store=debug` for each part of the program.
+        log: LogFilter = "info";
+        /// How it is written; auto is text on a terminal and JSON elsewhere.
+        log_format: LogFormat = "auto";
+    }
+}
+
+impl Config {
+    /// Reads the configuration from all layers. `variables` are those of the environment.
+    pub fn load(
+        flags: Flags,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let config = Self::read(Layers::gather(flags, variables)?)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What does not show in one value alone.
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.poll_every_max < self.poll_every {
+            return Err(self.less_than("poll_every_max", "poll_every"));
+        }
+        if self.bodies_bytes_max < self.body_bytes_max {
+            return Err(self.less_than("bodies_bytes_max", "body_bytes_max"));
+        }
+        if !self.listen.is_local() {
+            return Err(bad_value(find(&self.chosen, "listen"), OPEN_WITHOUT_KEYS));
+        }
+        Ok(())
+    }
+
+    fn less_than(&self, less: &str, more: &str) -> ConfigError {
+        bad_value(find(&self.chosen, less), format!("is less than {}", find(&self.chosen, more)))
+    }
+
+    /// The settings that are not at their defaults, with where they came from.
+    pub fn set(&self) -> impl Iterator<Item = &Chosen> {
+        self.chosen.iter().filter(|chosen| chosen.origin != Origin::Default)
+    }
+
+    /// How long receipts live.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        Retention { life: self.retention }
+    }
+
+    /// How clients are told to pull.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        let whole_ms = |duration: Duration| {
+            u64::try_from(duration.as_millis())
+                .expect("invariant: the limits are far below 500 million years")
+        };
+        Pace { every_ms: whole_ms(self.poll_every), for_ms: whole_ms(self.poll_for) }
+    }
+}
+
+/// Why a listener that other machines can reach is refused; continues a sentence that names it.
+pub const OPEN_WITHOUT_KEYS: &str = "can be reached from other machines, and there is no access control: anybody \
+    could read and change everything. Listen on loopback or on unix:PATH, behind a proxy that checks who calls";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! How the process ends: at a signal in good order, at a second one at once, and never half-way through a panic.
+
+use std::{future::Future, io, panic, process};
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
+
+/// Listens for SIGTERM and SIGINT from this call on. The future is ready at the first of them; a second one ends
+/// the process at once, with 128 and the signal's number as its exit code. Needs a tokio runtime.
+pub fn requested() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut signals =
+        Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+    let (request, requested) = oneshot::channel();
+    tokio::spawn(async move {
+        let kind = signals.next().await;
+        tracing::info!(
+            signal = kind.as_raw_value(),
+            "shutting down; a second signal ends the process at once"
+        );
+        // Nobody waits any more when the server ended for another reason.
+        let _ = request.send(());
+        let kind = signals.next().await;
+        process::exit(128 + kind.as_raw_value());
+    });
+    Ok(async move {
+        // The task never drops the sender but by sending.
+        let _ = requested.await;
+    })
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    async fn next(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+        }
+    }
+}
+
+/// Makes a panic on any thread print what it has to say and end the process. A thread that dies alone would
+/// leave its callers waiting for good; the supervisor starts the whole anew.
+pub fn abort_on_panic() {
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        print(panic);
+        process::abort();
+    }));
+}
