@@ -1,3 +1,7 @@
 //! The `seenby` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    seenby::cli::main(std::env::args_os())
+}

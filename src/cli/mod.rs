@@ -1,1 +1,68 @@
-//! The commands.
+//! The commands: what each takes, and which exit code it ends with.
+//!
+//! One file a command, each with an `Args` for clap and a `run`. Standard output is for what was asked for;
+//! everything else goes to standard error.
+
+mod serve;
+
+use std::{ffi::OsString, io::Write, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Bad flags, variables or configuration (`EX_USAGE` of sysexits.h).
+pub const EXIT_USAGE: u8 = 64;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "seenby",
+    version,
+    about = "A read-receipt server: who has read a message, at any group size, without a receipt storm",
+    after_help = "Try `seenby serve`, then `curl http://127.0.0.1:7400/healthz`. \
+                  `seenby COMMAND --help` explains a command, its examples and its exit codes."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve receipts over HTTP
+    Serve(serve::Args),
+}
+
+/// Runs the command line `words`, the program's name first.
+#[must_use]
+pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors; neither has anybody to tell when it cannot be printed.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.command {
+        Command::Serve(args) => serve::run(args),
+    }
+}
+
+/// Writes a line to standard output at once. Whoever started the process may have closed it.
+fn print_line(line: &str) {
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
+        tracing::warn!(%error, "cannot write to standard output");
+    }
+}
+
+/// Says on standard error why the process ends.
+fn complain(error: &dyn std::error::Error) {
+    let mut text = format!("seenby: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    eprintln!("{text}");
+}

@@ -1,0 +1,200 @@
+//! `seenby serve`: puts the floors together, serves until a signal comes, and takes them down again.
+//!
+//! Owns the order of things: configuration, logs, listener, store, ready line; then drain, close, exit code.
+
+use std::{error::Error, process::ExitCode, sync::Arc, time::Duration};
+
+use tokio::{
+    net, runtime,
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{EXIT_USAGE, complain, print_line};
+use crate::{
+    domain::Limits,
+    http::{self, HttpLimits, Server},
+    process::{
+        clock::Clock,
+        config::{self, Config},
+        listen::{self, Bound, ListenError, Listener},
+        metrics::Metrics,
+        shutdown, telemetry,
+    },
+    receipts::Ledger,
+    store::{
+        StoreError,
+        embedded::{self, EmbeddedStore},
+    },
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  seenby serve
+  seenby serve --data /var/lib/seenby --listen 127.0.0.1:7400 --retention 30d
+  seenby serve --listen unix:/run/seenby/socket --log warn --log-format text
+  SEENBY_POLL_EVERY=5s seenby serve --config /etc/seenby/config.toml
+  seenby serve --print-default-config > config.toml
+
+Layers:
+  Every flag is also a key in the file that --config names (--poll-every: poll_every)
+  and a variable (SEENBY_POLL_EVERY). A flag is stronger than a variable, a variable
+  than the file, the file than the default. What is no setting is refused by name.
+
+Start and end:
+  The first line on standard output says that it can answer, and where:
+  `seenby listening on http://127.0.0.1:7400`. Logs go to standard error.
+  At SIGTERM or SIGINT it takes no more connections, answers the requests under way,
+  closes the store and ends. A second signal ends it at once; what was answered is
+  kept even so.
+
+Exit codes:
+  0        stopped by a signal; every request under way was answered
+  1        could not start (address in use, data directory in use by another server,
+           store damaged), or stopped with requests unanswered after drain_timeout,
+           or could not close the store
+  64       bad flags, variables or configuration; the message names the key and
+           where it came from
+  130, 143 ended at once by a second signal (SIGINT, SIGTERM)";
+
+/// What `serve` takes. None of the settings' flags has a default here: defaults are below all layers.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    flags: config::Flags,
+    /// Print the settings with their defaults, as a file for --config, and end
+    #[arg(long, hide = true)]
+    print_default_config: bool,
+}
+
+/// Serves until a signal comes.
+pub(super) fn run(args: Args) -> ExitCode {
+    if args.print_default_config {
+        print_line(config::example().trim_end());
+        return ExitCode::SUCCESS;
+    }
+    let config = match Config::load(args.flags, std::env::vars_os()) {
+        Ok(config) => config,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    // Still the only thread, as taking over a listener wants it.
+    let bound = match listen::inherited()
+        .and_then(|inherited| inherited.map_or_else(|| listen::bind(&config.listen), Ok))
+    {
+        Ok(bound) => bound,
+        Err(error) => {
+            complain(&error);
+            let usage = matches!(error, ListenError::Open(_) | ListenError::Inherited(_));
+            return ExitCode::from(if usage { EXIT_USAGE } else { 1 });
+        }
+    };
+    telemetry::start(&config.log, config.log_format);
+    shutdown::abort_on_panic();
+    match serve(&config, bound) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            complain(error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a runtime's last tasks may take that nobody waits for.
+const STRAGGLERS_TIMEOUT: Duration = Duration::from_secs(1);
+
+fn serve(config: &Config, bound: Bound) -> Result<bool, Box<dyn Error>> {
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(serve_until_stopped(config, bound));
+    runtime.shutdown_timeout(STRAGGLERS_TIMEOUT);
+    served
+}
+
+/// True if every request was answered and the store is closed.
+async fn serve_until_stopped(config: &Config, bound: Bound) -> Result<bool, Box<dyn Error>> {
+    let stop = shutdown::requested()?;
+    say_how_it_is_configured(config, &bound);
+    let store = EmbeddedStore::open(&config.data, store_options(config))
+        .map_err(|error| OpenStore { data: config.data.display().to_string(), source: Box::new(error) })?;
+    let ledger = Ledger::new(Arc::new(store), config.retention(), config.pace(), Limits::default());
+    let Bound { listener, address, file } = bound;
+    let listener = match listener {
+        Listener::Tcp(listener) => http::Listener::Tcp(net::TcpListener::from_std(listener)?),
+        Listener::Unix(listener) => http::Listener::Unix(net::UnixListener::from_std(listener)?),
+    };
+    let sweep = spawn_sweep(ledger.clone(), Clock::System, config.sweep_every);
+    let server = Server::new(ledger.clone(), Clock::System, http_limits(config), Metrics::default());
+
+    // Connections wait in the listener's queue already.
+    print_line(&format!("seenby listening on {address}"));
+    let drained = http::serve(listener, Arc::new(server), stop, config.drain_timeout).await;
+    let answered = drained.connections_cut == 0;
+    if !answered {
+        let cut = drained.connections_cut;
+        tracing::warn!(connections = cut, waited = ?config.drain_timeout, "stopping with requests unanswered");
+    }
+    drop(file);
+    sweep.abort();
+    ledger.close().await?;
+    tracing::info!("stopped");
+    Ok(answered)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open the data directory {data}")]
+struct OpenStore {
+    data: String,
+    source: Box<dyn Error>,
+}
+
+fn say_how_it_is_configured(config: &Config, bound: &Bound) {
+    for setting in config.set() {
+        tracing::info!("{setting}");
+    }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), data = %config.data.display(), listen = %bound.address, "starting");
+    tracing::warn!("there is no access control: whoever can connect can read and change everything");
+}
+
+fn store_options(config: &Config) -> embedded::Options {
+    embedded::Options {
+        journal_bytes_max: u64::try_from(config.journal_bytes_max.count).unwrap_or(u64::MAX),
+        checkpoint_every: config.checkpoint_every,
+    }
+}
+
+fn http_limits(config: &Config) -> HttpLimits {
+    HttpLimits {
+        head_bytes_max: config.head_bytes_max.count,
+        body_bytes_max: config.body_bytes_max.count,
+        bodies_bytes_max: config.bodies_bytes_max.count,
+        connections_max: config.connections_max,
+        head_timeout: config.head_timeout,
+        body_timeout: config.body_timeout,
+        idle_timeout: config.idle_timeout,
+        ..HttpLimits::default()
+    }
+}
+
+/// Gives up the storage of expired messages every so often, for as long as the store takes writes.
+fn spawn_sweep(ledger: Ledger, clock: Clock, every: Duration) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match ledger.sweep(clock.now()).await {
+                Ok(0) => {}
+                Ok(messages) => tracing::debug!(messages, "swept"),
+                Err(error @ StoreError::Overloaded) => tracing::debug!(%error, "not swept"),
+                Err(error) => {
+                    tracing::error!(%error, "sweeping no more");
+                    return;
+                }
+            }
+        }
+    })
+}
