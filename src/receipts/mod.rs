@@ -12,9 +12,14 @@ pub use mark::{BulkMarked, EntryRefused};
 pub use pull::Screen;
 pub use register::BulkRegistered;
 
+// What calls take and answer, so that the wire names no store.
+pub use crate::store::{
+    Half, Mark, Marked, MessageReceipts, Read, ReadersPart, RosterPart, StoreError, Unread, Vitals,
+};
+
 use crate::{
     domain::{Limits, Pace, Retention},
-    store::{AnyStore, StoreError, Vitals},
+    store::AnyStore,
 };
 
 /// The use-cases over one store. Cloning shares the store.
