@@ -1,5 +1,7 @@
 //! Tests that have a store, a socket or a process.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in what its functions share")]
 
+mod cli;
 mod store;
+mod tidy;

@@ -1,0 +1,255 @@
+//! The real binary: what it says of bad configuration, how it helps, where it listens, how it ends.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::{
+        fd::OwnedFd,
+        unix::net::{UnixListener, UnixStream},
+    },
+    path::Path,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use seenby::process::config::{SETTINGS, example};
+use tempfile::TempDir;
+
+/// The binary, in an environment of its own.
+fn seenby(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seenby"));
+    command.args(words).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn output(command: &mut Command) -> Output {
+    command.output().unwrap()
+}
+
+/// Runs into an error of usage, and gives what it says.
+fn refused(command: &mut Command) -> String {
+    let output = output(command);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{said}");
+    assert!(output.stdout.is_empty());
+    said
+}
+
+/// A server that runs until it is told to stop.
+struct Running {
+    child: Child,
+    out: BufReader<std::process::ChildStdout>,
+    address: String,
+    _dir: TempDir,
+}
+
+impl Running {
+    /// Starts `seenby serve` on a directory of its own and waits for its first line.
+    fn start(prepare: impl FnOnce(&mut Command, &Path)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = seenby(&["serve"]);
+        command.env("SEENBY_DATA", dir.path().join("data")).stdout(Stdio::piped()).stderr(Stdio::piped());
+        prepare(&mut command, dir.path());
+        let mut child = command.spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let address = line.strip_prefix("seenby listening on ").and_then(|rest| rest.strip_suffix('\n'));
+        let address = address.unwrap_or_else(|| panic!("{line:?} is no ready line")).to_owned();
+        Self { child, out, address, _dir: dir }
+    }
+
+    /// Tells it to stop, and gives how it ended and what it logged.
+    fn stop(mut self, signal: Signal) -> (ExitStatus, String) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        let mut logs = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut logs).unwrap();
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "", "only the first line is on standard output");
+        (self.child.wait().unwrap(), logs)
+    }
+}
+
+impl Drop for Running {
+    /// A test that fails half-way leaves no server behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_bad_flag_is_refused_by_name() {
+    let said = refused(&mut seenby(&["serve", "--retention", "400d"]));
+    assert_eq!(said, "seenby: retention = \"400d\" (from --retention) is more than 365d, the most allowed\n");
+    assert!(refused(&mut seenby(&["serve", "--retenton", "7d"])).contains("--retention"));
+    assert!(refused(&mut seenby(&["serve", "--data"])).contains("--data"));
+    assert!(refused(&mut seenby(&["serv"])).contains("serve"));
+    assert!(refused(&mut seenby(&[])).contains("Usage"));
+}
+
+#[test]
+fn a_bad_variable_is_refused_by_name() {
+    let said = refused(seenby(&["serve"]).env("SEENBY_BODY_BYTES_MAX", "16MB"));
+    assert!(said.contains("body_bytes_max = \"16MB\" (from SEENBY_BODY_BYTES_MAX) is no size"), "{said}");
+    let said = refused(seenby(&["serve"]).env("SEENBY_BODY_BYTE_MAX", "16MiB"));
+    assert!(
+        said.contains("SEENBY_BODY_BYTE_MAX is no setting; did you mean SEENBY_BODY_BYTES_MAX?"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_bad_file_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("seenby.toml");
+    let path = path.to_str().unwrap();
+    let with = |text: &str| {
+        fs::write(path, text).unwrap();
+        refused(&mut seenby(&["serve", "--config", path]))
+    };
+    assert!(
+        with("poll_for = 20").contains(&format!("poll_for = \"20\" (from {path}: poll_for) is no duration"))
+    );
+    assert!(
+        with("pol_for = \"20s\"")
+            .contains(&format!("{path}: there is no setting `pol_for`; did you mean poll_for?"))
+    );
+    assert!(with("poll_for = ").contains(&format!("{path} (from --config): is no TOML")));
+    fs::remove_file(path).unwrap();
+    let said = refused(&mut seenby(&["serve", "--config", path]));
+    assert!(said.contains(&format!("{path} (from --config): cannot be read")), "{said}");
+}
+
+#[test]
+fn without_access_control_no_other_machine_may_connect() {
+    for open in ["0.0.0.0:0", "[::]:0"] {
+        let said = refused(&mut seenby(&["serve", "--listen", open]));
+        assert!(
+            said.contains(&format!("listen = \"{open}\" (from --listen) can be reached from other")),
+            "{said}"
+        );
+    }
+    let open = TcpListener::bind("0.0.0.0:0").unwrap();
+    let said = refused(inherit(&mut seenby(&["serve"]), open.into()));
+    assert!(said.contains("that systemd passed on, http://0.0.0.0:"), "{said}");
+}
+
+/// Passes a listener on as systemd does, but as standard input: no other number is free to choose here.
+fn inherit(command: &mut Command, listener: OwnedFd) -> &mut Command {
+    command.env("LISTEN_FDS", "1").env("LISTEN_FDS_FIRST_FD", "0").stdin(Stdio::from(listener))
+}
+
+#[test]
+fn help_teaches_every_flag_and_every_exit_code() {
+    let help = output(&mut seenby(&["serve", "--help"]));
+    assert!(help.status.success());
+    let help = String::from_utf8(help.stdout).unwrap();
+    for setting in SETTINGS {
+        assert!(help.contains(&format!("{} <{}>", setting.flag(), setting.placeholder)), "{}", setting.name);
+    }
+    for word in ["--config", "Examples:", "Exit codes:", "64", "SEENBY_POLL_EVERY"] {
+        assert!(help.contains(word), "{word}");
+    }
+    assert!(!help.contains("print-default-config <"));
+    let version = String::from_utf8(output(&mut seenby(&["--version"])).stdout).unwrap();
+    assert_eq!(version, format!("seenby {}\n", env!("CARGO_PKG_VERSION")));
+    let help = String::from_utf8(output(&mut seenby(&["--help"])).stdout).unwrap();
+    assert!(help.contains("serve"), "{help}");
+}
+
+#[test]
+fn the_example_in_the_repository_is_what_the_binary_prints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml");
+    let committed = fs::read_to_string(path).unwrap();
+    assert_eq!(
+        committed,
+        example(),
+        "make it anew: seenby serve --print-default-config > config.example.toml"
+    );
+    let printed = output(&mut seenby(&["serve", "--print-default-config"])).stdout;
+    assert_eq!(String::from_utf8(printed).unwrap(), committed);
+}
+
+#[test]
+fn the_first_line_tells_the_real_address_and_a_signal_ends_it_in_order() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let running = Running::start(|command, _| {
+            command.env("SEENBY_LISTEN", "127.0.0.1:0");
+        });
+        let address: SocketAddr = running.address.strip_prefix("http://").unwrap().parse().unwrap();
+        assert_ne!(address.port(), 0);
+        drop(TcpStream::connect(address).unwrap());
+        let (status, logs) = running.stop(signal);
+        assert_eq!(status.code(), Some(0), "{logs}");
+        assert!(logs.contains("no access control"), "{logs}");
+        let json = logs.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
+        assert!(json, "JSON where there is no terminal: {logs}");
+        assert!(TcpStream::connect(address).is_err());
+    }
+}
+
+#[test]
+fn a_socket_file_is_made_and_taken_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    drop(UnixListener::bind(&path).unwrap());
+    let running = Running::start(|command, _| {
+        command.env("SEENBY_LISTEN", format!("unix:{}", path.display()));
+    });
+    assert_eq!(running.address, format!("unix:{}", path.display()));
+    drop(UnixStream::connect(&path).unwrap());
+    let second = output(&mut seenby(&["serve", "--listen", &running.address]));
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another server answers on it"));
+    let (status, logs) = running.stop(Signal::TERM);
+    assert!(status.success(), "{logs}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn an_address_in_use_is_no_matter_of_configuration() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = output(&mut seenby(&["serve", "--listen", &address]));
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.starts_with(&format!("seenby: cannot listen on http://{address}: Address already in use")),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_inherited_listener_comes_before_the_configured_address() {
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = tcp.local_addr().unwrap();
+    let running = Running::start(|command, _| {
+        inherit(command, tcp.into());
+    });
+    assert_eq!(running.address, format!("http://{address}"));
+    drop(TcpStream::connect(address).unwrap());
+    assert!(running.stop(Signal::TERM).0.success());
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let unix = UnixListener::bind(&path).unwrap();
+    let running = Running::start(|command, _| {
+        inherit(command, unix.into());
+    });
+    assert_eq!(running.address, format!("unix:{}", path.display()));
+    assert!(running.stop(Signal::TERM).0.success());
+    assert!(path.exists(), "the file is systemd's");
+}
+
+#[test]
+fn flags_reach_the_server_with_their_origins_in_the_log() {
+    let running = Running::start(|command, _| {
+        command.env("SEENBY_LISTEN", "127.0.0.1:0").args(["--retention", "1d", "--log-format", "text"]);
+    });
+    let (_, logs) = running.stop(Signal::TERM);
+    assert!(logs.contains("retention = \"1d\" (from --retention)"), "{logs}");
+    assert!(!logs.contains('\u{1b}'), "no colours where there is no terminal: {logs}");
+}
