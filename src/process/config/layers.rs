@@ -149,21 +149,21 @@ fn read_variables(
     let mut config = None;
     let mut layer = Layer::new();
     for (variable, value) in variables {
-        let Some(variable) = variable.to_str().filter(|name| name.starts_with(VARIABLE_PREFIX)) else {
+        let Some(name) = variable.to_str().and_then(|name| name.strip_prefix(VARIABLE_PREFIX)) else {
             continue;
         };
         if variable == CONFIG_VARIABLE {
             config = Some(PathBuf::from(value));
             continue;
         }
-        let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == variable) else {
-            if is_service_link(variable, &value) {
+        let Some(setting) = SETTINGS.iter().find(|setting| variable == *setting.variable()) else {
+            if is_service_link(name, &value) {
                 continue;
             }
-            let known = SETTINGS.iter().map(Setting::variable).chain([CONFIG_VARIABLE.to_owned()]);
+            let known = nearest(name, SETTINGS.iter().map(|setting| setting.name).chain(["config"]));
             return Err(ConfigError::UnknownVariable {
-                suggestion: nearest(variable, known),
-                variable: variable.to_owned(),
+                variable: format!("{VARIABLE_PREFIX}{name}"),
+                suggestion: known.map(|name| format!("{VARIABLE_PREFIX}{}", name.to_ascii_uppercase())),
             });
         };
         let text = value.into_string().map_err(|value| {
@@ -177,8 +177,7 @@ fn read_variables(
 
 /// Kubernetes tells every pod of a Service named `seenby` its address in variables that begin like ours:
 /// `SEENBY_SERVICE_HOST`, `SEENBY_SERVICE_PORT…`, `SEENBY_PORT=tcp://…` and `SEENBY_PORT_7400_TCP…`.
-fn is_service_link(variable: &str, value: &OsString) -> bool {
-    let name = variable.trim_start_matches(VARIABLE_PREFIX);
+fn is_service_link(name: &str, value: &OsString) -> bool {
     let is_url =
         value.to_str().is_some_and(|value| value.starts_with("tcp://") || value.starts_with("udp://"));
     let numbered = |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit());
@@ -197,7 +196,7 @@ fn read_file(path: &Path, named_by: &'static str) -> Result<Layer, ConfigError> 
     let mut layer = Layer::new();
     for (key, value) in table {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.name == key) else {
-            let suggestion = nearest(&key, SETTINGS.iter().map(|setting| setting.name.to_owned()));
+            let suggestion = nearest(&key, SETTINGS.iter().map(|setting| setting.name)).map(str::to_owned);
             return Err(ConfigError::UnknownKey { path: path.to_owned(), key, suggestion });
         };
         let text = match value {
@@ -214,14 +213,11 @@ fn read_file(path: &Path, named_by: &'static str) -> Result<Layer, ConfigError> 
     Ok(layer)
 }
 
-/// Up to so many letters apart, two names may be meant to be the same.
-const TYPING_ERRORS_MAX: usize = 3;
-
-/// The name among `known` that is fewest typing errors away.
-fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
-    let name = name.replace('-', "_");
-    let near = known.map(|known| (typing_errors(&name, &known), known));
-    near.filter(|(errors, _)| *errors <= TYPING_ERRORS_MAX).min().map(|(_, known)| known)
+/// The name among `known` that is fewest typing errors away, if they are few for its length.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.replace('-', "_").to_ascii_lowercase();
+    let near = known.map(|known| (typing_errors(&name, known), known));
+    near.filter(|(errors, known)| *errors <= known.len().div_ceil(4)).min().map(|(_, known)| known)
 }
 
 /// The Levenshtein distance, a row of its table at a time.
@@ -245,10 +241,12 @@ mod tests {
 
     #[test]
     fn a_typing_error_is_recognised_and_another_word_is_not() {
-        let names = || SETTINGS.iter().map(|setting| setting.name.to_owned());
-        assert_eq!(nearest("retenton", names()).as_deref(), Some("retention"));
-        assert_eq!(nearest("poll-every", names()).as_deref(), Some("poll_every"));
+        let names = || SETTINGS.iter().map(|setting| setting.name);
+        assert_eq!(nearest("retenton", names()), Some("retention"));
+        assert_eq!(nearest("poll-every", names()), Some("poll_every"));
+        assert_eq!(nearest("LISTNE", names()), Some("listen"));
         assert_eq!(nearest("colour", names()), None);
+        assert_eq!(nearest("foo", names()), None);
         assert_eq!(typing_errors("kitten", "sitting"), 3);
     }
 }

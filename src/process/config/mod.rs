@@ -85,6 +85,7 @@ settings! {
     "Limits" {
         /// The longest body of a request.
         body_bytes_max: Bytes = "16MiB", "1KiB" to "1GiB";
+        // 8 KiB is the least that hyper takes as a buffer.
         /// The longest head of a request.
         head_bytes_max: Bytes = "64KiB", "8KiB" to "1MiB";
         /// How much memory the bodies of all requests under way may take together.

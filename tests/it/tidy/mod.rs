@@ -56,12 +56,16 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file under `dir`, by its path from the root, in order.
+/// Every file of ours under `dir`, by its path from the root, in order.
 fn files(dir: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(root().join(dir)) else { return Vec::new() };
     let mut found = Vec::new();
     for entry in entries.map(Result::unwrap) {
-        let path = format!("{dir}/{}", entry.file_name().to_str().unwrap());
+        let name = entry.file_name();
+        if name == "node_modules" || name == "target" {
+            continue;
+        }
+        let path = format!("{dir}/{}", name.to_str().unwrap());
         if entry.file_type().unwrap().is_dir() { found.extend(files(&path)) } else { found.push(path) }
     }
     found.sort();
