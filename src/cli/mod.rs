@@ -3,7 +3,9 @@
 //! One file a command, each with an `Args` for clap and a `run`. Standard output is for what was asked for;
 //! everything else goes to standard error.
 
+pub mod replay;
 mod serve;
+pub mod trace;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
@@ -29,6 +31,8 @@ struct Cli {
 enum Command {
     /// Serve receipts over HTTP
     Serve(serve::Args),
+    /// Act recorded or made-up group chats out against a server, and compare all of their receipts
+    Replay(replay::ReplayArgs),
 }
 
 /// Runs the command line `words`, the program's name first.
@@ -44,6 +48,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Replay(args) => replay::run(&args),
     }
 }
 

@@ -1,0 +1,223 @@
+//! `seenby replay`: acts traces out against a server, then compares everything that it says with what it must.
+//!
+//! Each trace is a conversation of its own, and all run at once. `act` does what the chat's clients would do, in
+//! the trace's order; `compare` then reads the server's whole state back through the API. What must be true is
+//! worked out in [`trace`](super::trace), from the trace alone.
+
+mod act;
+mod compare;
+mod report;
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use tokio::task::JoinSet;
+
+use self::report::{Counts, Difference, Progress};
+use super::trace::{Expected, Made, MemberCount, Trace, TraceError, expected};
+use crate::client::{BadServerUrl, Client, ClientError, Retry};
+
+/// Acts traces of group chats out against a server and compares every receipt with what it must be
+///
+/// Each trace becomes the conversation PREFIX and the file's name without its ending. It is DELETED first, so
+/// that a trace can be replayed again. Users join and leave the roster, whoever posts first marks what came
+/// before as read, and then looks at the own message: pulls as the server says until its window is over. In the
+/// end every list of readers, every badge, every message and the roster are compared with what the trace says.
+///
+/// The server may be killed and started again meanwhile. Ends with 0 if there is no difference, with 1 if there
+/// is one, and with 2 if the replay could not be carried through.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ReplayArgs {
+    /// Files with traces: lines of 'seconds', 'join', 'leave' or 'post', 'user' and a post's number, between tabs
+    #[arg(value_name = "TRACE")]
+    pub traces: Vec<PathBuf>,
+
+    /// The server's URL
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7400")]
+    pub server: String,
+
+    /// A file with an API key, on its first line
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+
+    /// How many times faster than it happened; if left out, each trace takes about 15 seconds
+    #[arg(long, value_name = "TIMES")]
+    pub faster: Option<u32>,
+
+    /// How long to go on calling a server that does not answer
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub give_up: Duration,
+
+    /// What the names of the conversations begin with
+    #[arg(long, value_name = "PREFIX", default_value = "replay-")]
+    pub conversation_prefix: String,
+
+    /// Compare only, with what an earlier replay of the same traces left on the server
+    #[arg(long)]
+    pub compare_only: bool,
+
+    /// Also replay so many generated conversations
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub generate: u64,
+
+    /// Users of each generated conversation
+    #[arg(long, value_name = "COUNT", default_value_t = 200)]
+    pub members: usize,
+
+    /// Messages of each generated conversation
+    #[arg(long, value_name = "COUNT", default_value_t = 200)]
+    pub posts: usize,
+
+    /// What the first generated conversation is made from; the others count on
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// How long a trace takes if nothing is said.
+const LENGTH_DEFAULT_MS: u64 = 15_000;
+
+/// Why a replay was not carried through.
+#[derive(Debug, thiserror::Error)]
+enum ReplayError {
+    #[error("there is nothing to replay: name a trace, or say --generate")]
+    Nothing,
+    #[error("two traces are called '{0}'")]
+    Twice(String),
+    #[error("--faster is at least 1")]
+    NotFaster,
+    #[error("{}: {source}", path.display())]
+    KeyFile { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    #[error(transparent)]
+    Server(#[from] BadServerUrl),
+    #[error("{conversation}: {call}: {source}")]
+    Call { conversation: String, call: String, source: ClientError },
+    #[error("the runtime does not start: {0}")]
+    Runtime(std::io::Error),
+    #[error("part of the replay ended in a panic: {0}")]
+    Panic(#[from] tokio::task::JoinError),
+    #[error("--key-file: {0}")]
+    Key(ClientError),
+}
+
+/// One conversation of a replay, and all that is needed to act it out and to judge it.
+struct Play {
+    conversation: String,
+    trace: Trace,
+    expected: Expected,
+    faster: u32,
+    client: Client,
+    retry: Retry,
+    counts: Arc<Counts>,
+    progress: Progress,
+}
+
+impl Play {
+    /// Names the call that failed for good.
+    fn failed(&self, call: impl Into<String>) -> impl FnOnce(ClientError) -> ReplayError {
+        let (conversation, call) = (self.conversation.clone(), call.into());
+        move |source| ReplayError::Call { conversation, call, source }
+    }
+
+    fn differs(&self, what: impl Into<String>) -> Difference {
+        Difference { conversation: self.conversation.clone(), what: what.into() }
+    }
+}
+
+/// The id that the message of this number is registered under.
+fn message_id(number: u64) -> String {
+    format!("m{number}")
+}
+
+/// Runs the command.
+#[must_use]
+pub fn run(args: &ReplayArgs) -> ExitCode {
+    match replay(args) {
+        Ok(differences) if differences.is_empty() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("seenby replay: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn replay(args: &ReplayArgs) -> Result<Vec<Difference>, ReplayError> {
+    let traces = traces(args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(ReplayError::Runtime)?.block_on(play_all(args, traces))
+}
+
+fn traces(args: &ReplayArgs) -> Result<Vec<Trace>, ReplayError> {
+    let mut traces: Vec<Trace> =
+        args.traces.iter().map(|path| Trace::read(path)).collect::<Result<_, _>>()?;
+    let members = MemberCount(args.members);
+    let seeds = args.seed..args.seed.saturating_add(args.generate);
+    traces.extend(seeds.map(|seed| Trace::generate(Made { seed, members, posts: args.posts })));
+    if traces.is_empty() {
+        return Err(ReplayError::Nothing);
+    }
+    let mut names: Vec<_> = traces.iter().map(|trace| &trace.name).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(ReplayError::Twice(pair[0].clone())),
+        None => Ok(traces),
+    }
+}
+
+fn client(args: &ReplayArgs) -> Result<Client, ReplayError> {
+    let client = Client::new(&args.server)?;
+    let Some(path) = &args.key_file else { return Ok(client) };
+    let file = |source| ReplayError::KeyFile { path: path.clone(), source };
+    let text = std::fs::read_to_string(path).map_err(file)?;
+    client.with_token(text.lines().next().unwrap_or_default().trim()).map_err(ReplayError::Key)
+}
+
+async fn play_all(args: &ReplayArgs, traces: Vec<Trace>) -> Result<Vec<Difference>, ReplayError> {
+    if args.faster == Some(0) {
+        return Err(ReplayError::NotFaster);
+    }
+    let (client, retry, counts) = (client(args)?, Retry::new(args.give_up), Arc::new(Counts::default()));
+    let progress = Progress::new(traces.iter().map(|trace| trace.events.len() + trace.posts()).sum());
+    let plays: Vec<_> = traces
+        .into_iter()
+        .map(|trace| {
+            Arc::new(Play {
+                conversation: format!("{}{}", args.conversation_prefix, trace.name),
+                expected: expected(&trace),
+                faster: args.faster.unwrap_or_else(|| in_default_time(&trace)),
+                trace,
+                client: client.clone(),
+                retry: retry.clone(),
+                counts: counts.clone(),
+                progress: progress.clone(),
+            })
+        })
+        .collect();
+    let mut differences = Vec::new();
+    if !args.compare_only {
+        differences.append(&mut each(&plays, act::act).await?);
+    }
+    differences.append(&mut each(&plays, compare::compare).await?);
+    progress.end();
+    report::print(&plays, &counts, &retry, &differences);
+    Ok(differences)
+}
+
+/// How many times faster it must run to take no longer than a trace does if nothing is said.
+fn in_default_time(trace: &Trace) -> u32 {
+    u32::try_from(trace.length_ms().div_ceil(LENGTH_DEFAULT_MS)).unwrap_or(u32::MAX).max(1)
+}
+
+/// Runs all plays at once, up to the first that fails.
+async fn each<F>(plays: &[Arc<Play>], step: impl Fn(Arc<Play>) -> F) -> Result<Vec<Difference>, ReplayError>
+where
+    F: Future<Output = Result<Vec<Difference>, ReplayError>> + Send + 'static,
+{
+    let mut running: JoinSet<_> = plays.iter().map(|play| step(play.clone())).collect();
+    let mut differences = Vec::new();
+    while let Some(done) = running.join_next().await {
+        differences.append(&mut done??);
+    }
+    Ok(differences)
+}

@@ -1,0 +1,82 @@
+//! What a replay tells: how far it is, what it did, what differs.
+
+use std::{
+    io::{IsTerminal, stderr},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Play;
+use crate::client::Retry;
+
+/// Something that the server says and must not, or must and does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Difference {
+    pub(super) conversation: String,
+    pub(super) what: String,
+}
+
+/// What was done, over all conversations.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) messages: AtomicU64,
+    pub(super) marks: AtomicU64,
+    pub(super) pulls: AtomicU64,
+    pub(super) pulls_unchanged: AtomicU64,
+    pub(super) lists: AtomicU64,
+    pub(super) badges: AtomicU64,
+}
+
+impl Counts {
+    pub(super) fn add(counter: &AtomicU64, done: usize) {
+        counter.fetch_add(done as u64, Ordering::Relaxed);
+    }
+}
+
+/// A bar on a terminal, nothing elsewhere.
+#[derive(Debug, Clone)]
+pub(super) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// Of so many steps.
+    pub(super) fn new(steps: usize) -> Self {
+        if !stderr().is_terminal() {
+            return Self { bar: ProgressBar::hidden() };
+        }
+        let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {pos}/{len} {eta}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self { bar: ProgressBar::new(steps as u64).with_style(style) }
+    }
+
+    pub(super) fn add(&self, steps: usize) {
+        self.bar.inc(steps as u64);
+    }
+
+    pub(super) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Prints the summary, and every difference.
+pub(super) fn print(plays: &[Arc<Play>], counts: &Counts, retry: &Retry, differences: &[Difference]) {
+    let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let users: usize = plays.iter().map(|play| play.expected.users.len()).sum();
+    let messages = plays.iter().flat_map(|play| &play.expected.messages);
+    let receipts: usize = messages.map(|message| message.readers.len()).sum();
+    println!("conversations     {} with {users} users", plays.len());
+    println!("messages          {}", of(&counts.messages));
+    println!("marks             {} calls, {receipts} receipts", of(&counts.marks));
+    println!("pulls             {}, of them {} answered 304", of(&counts.pulls), of(&counts.pulls_unchanged));
+    println!("calls sent again  {}", retry.calls_retried());
+    println!("compared          {} lists, {} badges", of(&counts.lists), of(&counts.badges));
+    println!("differences       {}", differences.len());
+    for Difference { conversation, what } in differences {
+        println!("{conversation}: {what}");
+    }
+}
