@@ -3,5 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in what its functions share")]
 
 mod cli;
+mod harness;
+mod replay;
 mod store;
 mod tidy;
