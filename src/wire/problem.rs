@@ -20,7 +20,6 @@ pub struct Problem {
 macro_rules! codes {
     ($($name:ident $text:literal $status:literal $title:literal $explanation:literal)*) => {
         /// What went wrong, for a program: a closed list.
-        #[expect(clippy::doc_markdown, reason = "the explanations travel as plain text too")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Code {
             $(#[doc = $explanation] #[serde(rename = $text)] $name,)*
