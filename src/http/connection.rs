@@ -48,8 +48,8 @@ pub(super) async fn run(server: Arc<Server>, stream: Stream, stop: watch::Receiv
     let sniffed = tokio::select! {
         biased;
         sniffed = sniffing => sniffed,
-        // Nothing that was begun is lost: there is no request yet.
-        () = stopped(stop.clone()), if watch.phase() == Phase::Opened => return,
+        // There is no request yet; what has come of a head, if anything, is sent again elsewhere.
+        () = stopped(stop.clone()) => return,
     };
     match sniffed {
         Ok(Ok((true, read))) => {
@@ -93,11 +93,12 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
         .max_header_size(server.limits.head_bytes_max)
         .serve_connection(TokioIo::new(io), service);
     let mut stopping = pin!(stopped(stop));
-    let mut stops = false;
+    let (mut stops, mut stopped_idle) = (false, false);
     let mut timer = pin!(sleep_until(Instant::now() + server.limits.head_timeout));
     let end = poll_fn(|cx| {
         if !stops && stopping.as_mut().poll(cx).is_ready() {
             stops = true;
+            stopped_idle = matches!(watch.phase(), Phase::Opened | Phase::Idle);
             Pin::new(&mut connection).graceful_shutdown();
         }
         match Pin::new(&mut connection).poll(cx) {
@@ -115,7 +116,7 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
         }
         End::TimedOut => {}
         End::Done(Err(error)) if watch.withheld() => say(server, stream, unreadable(server, &error)).await,
-        End::Done(_) if stops || watch.hung_up() => {}
+        End::Done(_) if stopped_idle || watch.hung_up() => {}
         End::Done(_) => linger(server, stream).await,
     }
 }
@@ -171,6 +172,12 @@ async fn serve_http2(server: &Arc<Server>, mut io: Watched, watch: &Arc<Watch>, 
         poll_deadline(server, watch, timer.as_mut(), cx)
     })
     .await;
+    // The client learns which of its requests have been taken, if there are any. Where the connection has ended by
+    // itself, this has nothing to do.
+    if !watch.hung_up() && !stops {
+        connection.as_mut().graceful_shutdown();
+        let _ = timeout(limits.linger_timeout, connection).await;
+    }
 }
 
 type Answered = Pin<Box<dyn Future<Output = Result<Response<Sealed>, Infallible>> + Send>>;

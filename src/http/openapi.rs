@@ -37,7 +37,9 @@ pub(super) fn document() -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "description": "A read-receipt server. HEAD works wherever GET does; OPTIONS answers 204 with Allow. \
                 Every write may be sent again. Unknown fields, doubled fields, null, and unknown or repeated \
-                parameters are refused.",
+                parameters are refused. An entry of a list in the wrong shape refuses the whole body. 'next' is opaque, and \
+                good for 'after' of the same list only. Each pull of a query names a message at least. Bodies of \
+                calls that have none are not read.",
         },
         "paths": paths,
         "components": { "schemas": { "Problem": problem_schema() } },

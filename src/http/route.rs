@@ -247,40 +247,34 @@ fn allow(path: &str) -> String {
 mod tests {
     use super::*;
 
-    fn call(method: Method, path: &str) -> Option<(Call, Ids)> {
-        match find(&method, path) {
+    fn call(method: &Method, path: &str) -> Option<(Call, Ids)> {
+        match find(method, path) {
             Found::Route(route, ids) => Some((route.call, ids)),
             Found::Methods(..) | Found::Nothing => None,
         }
     }
 
-    fn id(text: &str) -> Option<String> {
-        Some(text.to_owned())
+    fn ids(texts: &[&str]) -> Ids {
+        texts.iter().map(|text| Some((*text).to_owned())).collect()
     }
 
     #[test]
     fn a_path_is_split_before_it_is_decoded() {
         assert_eq!(
-            call(Method::GET, "/v1/conversations/a%2Fb/messages/%E6%B6%88+"),
-            Some((Call::Message, vec![id("a/b"), id("消+")]))
+            call(&Method::GET, "/v1/conversations/a%2Fb/messages/%E6%B6%88+"),
+            Some((Call::Message, ids(&["a/b", "消+"])))
         );
-        assert_eq!(call(Method::HEAD, "/v1/conversations"), Some((Call::Conversations, vec![])));
+        assert_eq!(call(&Method::HEAD, "/v1/conversations"), Some((Call::Conversations, vec![])));
     }
 
     #[test]
     fn an_empty_or_broken_segment_is_still_that_route() {
+        assert_eq!(call(&Method::PUT, "/v1/conversations//members"), Some((Call::ReplaceRoster, ids(&[""]))));
         assert_eq!(
-            call(Method::PUT, "/v1/conversations//members"),
-            Some((Call::ReplaceRoster, vec![id("")]))
-        );
-        assert_eq!(
-            call(Method::GET, "/v1/conversations/%zz/readers/%ff"),
+            call(&Method::GET, "/v1/conversations/%zz/readers/%ff"),
             Some((Call::Unread, vec![None, None]))
         );
-        assert_eq!(
-            call(Method::DELETE, "/v1/conversations/"),
-            Some((Call::ForgetConversation, vec![id("")]))
-        );
+        assert_eq!(call(&Method::DELETE, "/v1/conversations/"), Some((Call::ForgetConversation, ids(&[""]))));
     }
 
     #[test]
@@ -307,7 +301,7 @@ mod tests {
         for route in TABLE {
             let path = route.path.replace(['{', '}'], "");
             assert_eq!(
-                call(route.method.as_str().parse().unwrap(), &path).map(|(call, _)| call),
+                call(&route.method.as_str().parse().unwrap(), &path).map(|(call, _)| call),
                 Some(route.call),
                 "{path}"
             );
