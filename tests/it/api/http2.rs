@@ -1,0 +1,94 @@
+//! HTTP/2 with prior knowledge, on the same port.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, client::conn::http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use seenby::{
+    http::{Drained, HttpLimits},
+    wire::{Code, Problem},
+};
+use tokio::{net::TcpStream, task::JoinHandle};
+
+use super::running::{Running, small_chat};
+
+type Sender = http2::SendRequest<Full<Bytes>>;
+
+async fn connect(running: &Running) -> Sender {
+    connect_watched(running).await.0
+}
+
+async fn connect_watched(running: &Running) -> (Sender, JoinHandle<hyper::Result<()>>) {
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    let (sender, connection) =
+        http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await.unwrap();
+    (sender, tokio::spawn(connection))
+}
+
+async fn send(sender: &mut Sender, method: &str, path: &str, pad: usize, body: &str) -> Response<Bytes> {
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("http://x{path}"))
+        .header("content-type", "application/json")
+        .header("pad", "x".repeat(pad))
+        .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
+        .unwrap();
+    let (head, body) = sender.send_request(request).await.unwrap().into_parts();
+    Response::from_parts(head, body.collect().await.unwrap().to_bytes())
+}
+
+fn code(response: &Response<Bytes>) -> Code {
+    let problem: Problem = serde_json::from_slice(response.body()).unwrap();
+    assert_eq!(response.status().as_u16(), problem.status);
+    problem.code
+}
+
+#[tokio::test]
+async fn the_api_is_the_same_over_http2() {
+    let (running, mut client) = small_chat().await;
+    let mut sender = connect(&running).await;
+    let pull = "/v1/conversations/c/receipts?message=m1";
+    let over2 = send(&mut sender, "GET", pull, 0, "").await;
+    let over1 = client.get(pull).await;
+    assert_eq!(over2.status(), 200);
+    assert_eq!(over2.body(), &over1.body);
+    assert_eq!(over2.headers()["etag"], over1.field("etag").unwrap());
+    let head = send(&mut sender, "HEAD", pull, 0, "").await;
+    assert_eq!((head.status().as_u16(), head.body().len()), (200, 0));
+    assert_eq!(head.headers()["content-length"], over1.body.len().to_string());
+    let mark = send(&mut sender, "POST", "/v1/marks", 0, r#"{"marks":[]}"#).await;
+    assert_eq!(code(&mark), Code::BadRequest);
+    assert_eq!(code(&send(&mut sender, "GET", "/v1/marks", 0, "").await), Code::MethodNotAllowed);
+}
+
+#[tokio::test]
+async fn heads_and_bodies_have_the_same_limits_over_http2() {
+    let limits = HttpLimits { head_bytes_max: 9_000, body_bytes_max: 64, ..HttpLimits::default() };
+    let running = Running::within(limits).await;
+    let mut sender = connect(&running).await;
+    assert_eq!(send(&mut sender, "GET", "/healthz", 8_500, "").await.status(), 200);
+    assert_eq!(code(&send(&mut sender, "GET", "/healthz", 9_001, "").await), Code::HeaderTooLarge);
+    let large = "x".repeat(65);
+    let refused = send(&mut sender, "PUT", "/v1/conversations/c/members", 0, &large).await;
+    assert_eq!(code(&refused), Code::BodyTooLarge);
+    assert_eq!(send(&mut sender, "GET", "/healthz", 0, "").await.status(), 200, "the connection goes on");
+}
+
+#[tokio::test]
+async fn an_idle_http2_connection_is_closed_in_good_order() {
+    let limits = HttpLimits { idle_timeout: Duration::from_millis(200), ..HttpLimits::default() };
+    let running = Running::within(limits).await;
+    let (mut sender, connection) = connect_watched(&running).await;
+    assert_eq!(send(&mut sender, "GET", "/healthz", 0, "").await.status(), 200);
+    connection.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn stopping_ends_an_http2_connection() {
+    let running = Running::start().await;
+    let mut sender = connect(&running).await;
+    assert_eq!(send(&mut sender, "GET", "/healthz", 0, "").await.status(), 200);
+    assert_eq!(running.stop().await.unwrap(), Drained { connections_cut: 0 });
+}

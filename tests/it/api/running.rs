@@ -1,0 +1,85 @@
+//! A server in this process, over whichever store, on a free port, with a clock that the test sets.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use seenby::{
+    domain::{Limits, Pace, Retention},
+    http::{Drained, HttpLimits, Listener, Server, serve},
+    process::{clock::Clock, metrics::Metrics},
+    receipts::Ledger,
+    store::{AnyStore, model::ModelStore},
+};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use super::wire::Client;
+
+/// 2027-01-15T08:00:00Z
+pub(crate) const BEGIN_MS: u64 = 1_800_000_000_000;
+
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    clock: Clock,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<Drained>,
+}
+
+impl Running {
+    /// A server over the model, with the limits of production.
+    pub(crate) async fn start() -> Self {
+        Self::within(HttpLimits::default()).await
+    }
+
+    /// A server over the model, with limits of its own.
+    pub(crate) async fn within(limits: HttpLimits) -> Self {
+        Self::over(Arc::new(ModelStore::default()), limits, Limits::default()).await
+    }
+
+    /// A server over any store.
+    pub(crate) async fn over(store: AnyStore, http: HttpLimits, limits: Limits) -> Self {
+        Self::draining(store, http, limits, Duration::from_secs(5)).await
+    }
+
+    /// A server over any store that takes its own time to stop.
+    pub(crate) async fn draining(store: AnyStore, http: HttpLimits, limits: Limits, drain: Duration) -> Self {
+        let clock = Clock::manual(BEGIN_MS);
+        let ledger = Ledger::new(store, Retention::default(), Pace::default(), limits);
+        let server = Arc::new(Server::new(ledger, clock.clone(), http, Metrics::new()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        let served = tokio::spawn(serve(Listener::Tcp(listener), server, stopped, drain));
+        Self { address, clock, stop, served }
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    /// Moves the clock on.
+    pub(crate) fn pass(&self, time: Duration) {
+        let Clock::Manual(unix_ms) = &self.clock else { unreachable!("the clock is set by hand") };
+        unix_ms.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Begins to stop; the result is there when the server has.
+    pub(crate) fn stop(self) -> JoinHandle<Drained> {
+        self.stop.send(()).unwrap();
+        self.served
+    }
+}
+
+/// A server with a chat of three, `c`, and a message `m1` that alice sent to bob and carol.
+pub(crate) async fn small_chat() -> (Running, Client) {
+    let running = Running::start().await;
+    let mut client = running.client().await;
+    client.put("/v1/conversations/c/members", r#"{"members":["alice","bob","carol"]}"#).await.expect(200);
+    client.put("/v1/conversations/c/messages/m1", r#"{"sender":"alice"}"#).await.expect(201);
+    (running, client)
+}
