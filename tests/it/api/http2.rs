@@ -1,10 +1,19 @@
 //! HTTP/2 with prior knowledge, on the same port.
 
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, client::conn::http2};
+use hyper::{
+    Request, Response,
+    body::{Body, Frame},
+    client::conn::http2,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use seenby::{
     http::{Drained, HttpLimits},
@@ -83,6 +92,37 @@ async fn an_idle_http2_connection_is_closed_in_good_order() {
     let (mut sender, connection) = connect_watched(&running).await;
     assert_eq!(send(&mut sender, "GET", "/healthz", 0, "").await.status(), 200);
     connection.await.unwrap().unwrap();
+}
+
+/// A body that never comes.
+struct Never;
+
+impl Body for Never {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_too_slow_over_http2() {
+    let limits = HttpLimits { body_timeout: Duration::from_millis(200), ..HttpLimits::default() };
+    let running = Running::within(limits).await;
+    let stream = TokioIo::new(TcpStream::connect(running.address).await.unwrap());
+    let (mut sender, connection) =
+        http2::Builder::new(TokioExecutor::new()).handshake::<_, Never>(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = Request::post("http://x/v1/marks").body(Never).unwrap();
+    let (head, body) = sender.send_request(request).await.unwrap().into_parts();
+    let response = Response::from_parts(head, body.collect().await.unwrap().to_bytes());
+    assert_eq!(code(&response), Code::TooSlow);
+    drop(sender);
+    connection.abort();
 }
 
 #[tokio::test]
