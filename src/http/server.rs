@@ -30,7 +30,7 @@ pub struct Server {
     pub(super) ledger: Ledger,
     pub(super) clock: Clock,
     pub(super) limits: HttpLimits,
-    pub(super) metrics: Metrics,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) bodies: BodyBudget,
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
@@ -38,9 +38,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server of the use-cases of `ledger`, at the times that `clock` shows.
+    /// A server of the use-cases of `ledger`, at the times that `clock` shows. What it counts, it counts in
+    /// `metrics`, which others may count in as well.
     #[must_use]
-    pub fn new(ledger: Ledger, clock: Clock, limits: HttpLimits, metrics: Metrics) -> Self {
+    pub fn new(ledger: Ledger, clock: Clock, limits: HttpLimits, metrics: Arc<Metrics>) -> Self {
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
         Self {
             ledger,

@@ -145,7 +145,8 @@ async fn a_socket_file_serves_as_well_as_a_port() {
         Pace::default(),
         Limits::default(),
     );
-    let server = Arc::new(Server::new(ledger, Clock::System, HttpLimits::default(), Metrics::new()));
+    let server =
+        Arc::new(Server::new(ledger, Clock::System, HttpLimits::default(), Arc::new(Metrics::new())));
     let client = async {
         let mut stream = UnixStream::connect(&path).await.unwrap();
         stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();

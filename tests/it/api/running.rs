@@ -47,7 +47,7 @@ impl Running {
     pub(crate) async fn draining(store: AnyStore, http: HttpLimits, limits: Limits, drain: Duration) -> Self {
         let clock = Clock::manual(BEGIN_MS);
         let ledger = Ledger::new(store, Retention::default(), Pace::default(), limits);
-        let server = Arc::new(Server::new(ledger, clock.clone(), http, Metrics::new()));
+        let server = Arc::new(Server::new(ledger, clock.clone(), http, Arc::new(Metrics::new())));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
