@@ -18,7 +18,6 @@ use crate::{
         clock::Clock,
         config::{self, Config},
         listen::{self, Bound, ListenError, Listener},
-        metrics::Metrics,
         shutdown, telemetry,
     },
     receipts::Ledger,
@@ -127,7 +126,7 @@ async fn serve_until_stopped(config: &Config, bound: Bound) -> Result<bool, Box<
         Listener::Unix(listener) => http::Listener::Unix(net::UnixListener::from_std(listener)?),
     };
     let sweep = spawn_sweep(ledger.clone(), Clock::System, config.sweep_every);
-    let server = Server::new(ledger.clone(), Clock::System, http_limits(config), Metrics::default());
+    let server = Server::new(ledger.clone(), Clock::System, http_limits(config), Arc::default());
 
     // Connections wait in the listener's queue already.
     print_line(&format!("seenby listening on {address}"));
@@ -197,4 +196,15 @@ fn spawn_sweep(ledger: Ledger, clock: Clock, every: Duration) -> JoinHandle<()> 
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_the_settings_are_those_of_the_wire() {
+        let config = Config::load(config::Flags::default(), []).unwrap();
+        assert_eq!(http_limits(&config), HttpLimits::default());
+    }
 }

@@ -12,7 +12,8 @@
 //! let client = Client::new("http://127.0.0.1:7400")?;
 //! let retry = Retry::new(Duration::from_secs(30));
 //! client.replace_roster("holidays", &["alice", "bob"]).await?;
-//! retry.run(|| client.register("holidays", "m1", &"alice".into())).await?;
+//! let sent_by_alice = "alice".into();
+//! retry.run(|| client.register("holidays", "m1", &sent_by_alice)).await?;
 //! retry.run(|| client.mark_up_to("holidays", "bob", "m1")).await?;
 //!
 //! let first = client.pull("holidays", &["m1"]).await?;

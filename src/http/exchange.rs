@@ -27,8 +27,7 @@ use super::{
 };
 use crate::{
     domain::{ConversationId, MessageId, Timestamp, UserId},
-    receipts::Ledger,
-    store::Half,
+    receipts::{Half, Ledger},
     wire::Code,
 };
 

@@ -9,7 +9,7 @@ use super::{
     problem::{Failure, refusal_code},
 };
 use crate::{
-    store::{Mark, Read},
+    receipts::{Mark, Read},
     wire::{
         BulkMarkEntry, BulkMarkRequest, BulkMarkResponse, EntryRefused, MarkRequest, MarkResponse,
         MessageRefused, UnreadResponse,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{MessageId, Refusal, RegisterOutcome, Registered, Registration, Retention, UserId},
-    store::MessageReceipts,
+    receipts::MessageReceipts,
     wire::{
         BulkRegisterRequest, BulkRegisterResponse, MessageRefused, MessageResponse, MessagesResponse,
         RegisterEntry, RegisterRequest, RegisterResponse,

@@ -13,7 +13,7 @@ use hyper::{
 
 use crate::{
     domain::{Refusal, Timestamp},
-    store::StoreError,
+    receipts::StoreError,
     wire::{Code, Problem},
 };
 

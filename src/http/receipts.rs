@@ -21,8 +21,7 @@ use super::{
 };
 use crate::{
     domain::{ConversationId, Etag, MessageId, Named, Pace, Refusal},
-    receipts::Screen,
-    store::Half,
+    receipts::{Half, Screen},
     wire::{
         Code, Poll, PullResponse, QueryReceipts, QueryRequest, QueryResponse, ReadersResponse, ReceiptsEntry,
     },

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     os::{
         fd::OwnedFd,
@@ -60,9 +60,18 @@ impl Running {
         Self { child, out, address, _dir: dir }
     }
 
-    /// Tells it to stop, and gives how it ended and what it logged.
-    fn stop(mut self, signal: Signal) -> (ExitStatus, String) {
+    fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Tells it to stop, and gives how it ended and what it logged.
+    fn stop(self, signal: Signal) -> (ExitStatus, String) {
+        self.signal(signal);
+        self.ended()
+    }
+
+    /// Waits for its end, and gives how it ended and what it logged.
+    fn ended(mut self) -> (ExitStatus, String) {
         let mut logs = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut logs).unwrap();
         let mut rest = String::new();
@@ -252,4 +261,50 @@ fn flags_reach_the_server_with_their_origins_in_the_log() {
     let (_, logs) = running.stop(Signal::TERM);
     assert!(logs.contains("retention = \"1d\" (from --retention)"), "{logs}");
     assert!(!logs.contains('\u{1b}'), "no colours where there is no terminal: {logs}");
+}
+
+/// A server with a request under way, of which `rest` has not been sent yet, and that was told to stop.
+fn stopping_amid_a_request(drain_timeout: &str) -> (Running, TcpStream, &'static str) {
+    let running = Running::start(|command, _| {
+        command.env("SEENBY_LISTEN", "127.0.0.1:0").env("SEENBY_DRAIN_TIMEOUT", drain_timeout);
+    });
+    let address: SocketAddr = running.address.strip_prefix("http://").unwrap().parse().unwrap();
+    let mut connection = TcpStream::connect(address).unwrap();
+    let head = "PUT /v1/conversations/c/members HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+    // The server's `100 Continue` says that it has the head.
+    write!(connection, "{head}Expect: 100-continue\r\nContent-Length: 17\r\n\r\n").unwrap();
+    let mut begun = [0; 25];
+    connection.read_exact(&mut begun).unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 100 Continue\r\n\r\n");
+    running.signal(Signal::TERM);
+    while TcpStream::connect(address).is_ok() {
+        std::thread::yield_now();
+    }
+    (running, connection, "{\"members\":[\"a\"]}")
+}
+
+#[test]
+fn a_request_under_way_is_answered_before_the_end() {
+    let (running, mut connection, rest) = stopping_amid_a_request("60s");
+    connection.write_all(rest.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let (status, logs) = running.ended();
+    assert_eq!(status.code(), Some(0), "{logs}");
+}
+
+#[test]
+fn a_request_that_outlasts_the_drain_is_told_in_the_exit_code() {
+    let (running, _connection, _) = stopping_amid_a_request("1ms");
+    let (status, logs) = running.ended();
+    assert_eq!(status.code(), Some(1), "{logs}");
+    assert!(logs.contains("requests unanswered"), "{logs}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let (running, _connection, _) = stopping_amid_a_request("1h");
+    let (status, logs) = running.stop(Signal::INT);
+    assert_eq!(status.code(), Some(130), "{logs}");
 }

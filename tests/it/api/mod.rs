@@ -3,8 +3,6 @@
 //! `running` starts the server over whichever store, `wire` is the client. One file a family of calls follows,
 //! then what holds for all of them.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 pub(crate) mod running;
 pub(crate) mod wire;
 

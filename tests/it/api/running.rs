@@ -11,7 +11,10 @@ use seenby::{
     http::{Drained, HttpLimits, Listener, Server, serve},
     process::{clock::Clock, metrics::Metrics},
     receipts::Ledger,
-    store::{AnyStore, model::ModelStore},
+    store::{
+        AnyStore,
+        embedded::{EmbeddedStore, Options},
+    },
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -25,17 +28,22 @@ pub(crate) struct Running {
     clock: Clock,
     stop: oneshot::Sender<()>,
     served: JoinHandle<Drained>,
+    /// Where its store is, if it brought one.
+    _directory: Option<tempfile::TempDir>,
 }
 
 impl Running {
-    /// A server over the model, with the limits of production.
+    /// A server over the embedded engine, with the limits of production.
     pub(crate) async fn start() -> Self {
         Self::within(HttpLimits::default()).await
     }
 
-    /// A server over the model, with limits of its own.
+    /// A server over the embedded engine, with limits of its own.
     pub(crate) async fn within(limits: HttpLimits) -> Self {
-        Self::over(Arc::new(ModelStore::default()), limits, Limits::default()).await
+        let directory = tempfile::tempdir().unwrap();
+        let store = EmbeddedStore::open(directory.path(), Options::default()).unwrap();
+        let running = Self::over(Arc::new(store), limits, Limits::default()).await;
+        Self { _directory: Some(directory), ..running }
     }
 
     /// A server over any store.
@@ -55,7 +63,7 @@ impl Running {
             let _ = stopped.await;
         };
         let served = tokio::spawn(serve(Listener::Tcp(listener), server, stopped, drain));
-        Self { address, clock, stop, served }
+        Self { address, clock, stop, served, _directory: None }
     }
 
     pub(crate) async fn client(&self) -> Client {

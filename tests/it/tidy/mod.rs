@@ -45,10 +45,6 @@ const PURE: &str = "domain";
 const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 
-/// Files that may be longer, up to so many lines, and why.
-const LONG_FILES: [(&str, usize, &str); 1] =
-    [("src/store/model.rs", 450, "the judge of the other engines is read in one go")];
-
 /// Words that say nothing of what a file owns.
 const EMPTY_NAMES: [&str; 7] = ["util", "utils", "helper", "common", "manager", "handler", "service"];
 
@@ -150,11 +146,7 @@ fn form_violations(path: &str, source: &str) -> Vec<String> {
         violations.push(format!("{path}: does not open with //!"));
     }
     let lines = source.lines().count();
-    let lines_max = LONG_FILES
-        .iter()
-        .find(|(long, ..)| *long == path)
-        .map_or(FILE_LINES_MAX, |(_, lines_max, _)| *lines_max);
-    if lines > lines_max {
+    if lines > FILE_LINES_MAX {
         violations.push(format!("{path}: {lines} lines"));
     }
     let code = code(source);
