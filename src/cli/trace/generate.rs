@@ -33,7 +33,7 @@ impl Trace {
         let mut chance = fastrand::Rng::with_seed(seed);
         let mut away: Vec<Name> = (1..=members.max(2)).map(user_name).collect();
         chance.shuffle(&mut away);
-        let mut present = away.split_off(away.len() / 5);
+        let mut present = away.split_off((away.len() / 20 + 1).min(away.len() - 2));
         let talkers: Vec<Name> = present[..present.len().div_ceil(10).max(2).min(present.len())].to_vec();
         let event = |at_ms, user: &Name, act| Event { at_ms, user: user.clone(), act };
         let mut events: Vec<Event> = present.iter().map(|user| event(0, user, Act::Join)).collect();
