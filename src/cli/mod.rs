@@ -3,7 +3,7 @@
 //! One file a command, each with an `Args` for clap and a `run`. Standard output is for what was asked for;
 //! everything else goes to standard error.
 
-pub mod replay;
+mod replay;
 mod serve;
 pub mod trace;
 
@@ -32,7 +32,7 @@ enum Command {
     /// Serve receipts over HTTP
     Serve(serve::Args),
     /// Act recorded or made-up group chats out against a server, and compare all of their receipts
-    Replay(replay::ReplayArgs),
+    Replay(replay::Args),
 }
 
 /// Runs the command line `words`, the program's name first.

@@ -82,7 +82,7 @@ impl Stage {
         if let Some(before) = &self.last_post {
             let marked = retry.run(|| client.mark_up_to(conversation, user, before)).await;
             let marked = marked.map_err(self.play.failed(format!("mark up to {before} for {user}")))?;
-            Counts::add(&counts.marks, 1);
+            Counts::add(&counts.marks);
             if !marked.refused.is_empty() {
                 let refused = &marked.refused[0];
                 let what =
@@ -93,7 +93,6 @@ impl Stage {
         let request = RegisterRequest { order: Some(number), ..user.into() };
         let registered = retry.run(|| client.register(conversation, &id, &request)).await;
         let registered = registered.map_err(self.play.failed(format!("register {id}")))?;
-        Counts::add(&counts.messages, 1);
         let message = &expected.messages[self.posts];
         if registered.of as usize != message.of() || registered.order != number {
             let what = format!(
@@ -147,7 +146,7 @@ impl Look {
         let began = Instant::now();
         let pulled = retry.run(|| client.pull(conversation, &messages)).await;
         let mut last = pulled.map_err(play.failed(format!("pull {}", self.id)))?;
-        Counts::add(&counts.pulls, 1);
+        Counts::add(&counts.pulls);
         self.check(&last, &mut found);
         while let Some(Poll { every_ms, for_ms }) = last.poll {
             let window_end = began + self.compressed(for_ms);
@@ -157,9 +156,9 @@ impl Look {
             }
             sleep_until(next).await;
             let pulled = retry.run(|| client.pull_again(conversation, &messages, &last.etag)).await;
-            Counts::add(&counts.pulls, 1);
+            Counts::add(&counts.pulls);
             match pulled.map_err(play.failed(format!("pull {} again", self.id)))? {
-                Pulled::Unchanged { .. } => Counts::add(&counts.pulls_unchanged, 1),
+                Pulled::Unchanged { .. } => Counts::add(&counts.pulls_unchanged),
                 Pulled::Receipts(receipts) => {
                     self.check(&receipts, &mut found);
                     last = receipts;
@@ -198,5 +197,20 @@ impl Look {
             differs(format!("read by {read}, and never by more than {}", message.readers.len()));
         }
         self.read = self.read.max(read);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::trace::Trace;
+
+    #[test]
+    fn joins_and_leaves_of_one_instant_are_one_change_unless_a_user_is_in_both() {
+        let at_once = |text: &str| moves_at_once(&Trace::parse("t", text).unwrap().events);
+        assert_eq!(at_once("0\tjoin\ta\n0\tjoin\tb\n0\tpost\ta\t1\n0\tjoin\tc\n"), 2);
+        assert_eq!(at_once("0\tjoin\ta\n1\tjoin\tb\n"), 1);
+        assert_eq!(at_once("0\tjoin\ta\n0\tleave\ta\n"), 1);
+        assert_eq!(moves_at_once(&[]), 0);
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tokio::task::JoinSet;
 
-use super::{Difference, Play, ReplayError, message_id, report::Counts};
+use super::{Difference, Play, ReplayError, message_id};
 use crate::{
     cli::trace::{ExpectedMessage, Name},
     client::ClientError,
@@ -97,7 +97,7 @@ async fn lists(
     message: &ExpectedMessage,
     found: &mut Vec<Difference>,
 ) -> Result<(), ReplayError> {
-    let Play { conversation, client, retry, counts, .. } = play;
+    let Play { conversation, client, retry, .. } = play;
     let id = message_id(message.number);
     for (list, must) in [("readers", &message.readers), ("unread", &message.unread())] {
         let mut after: Option<String> = None;
@@ -125,7 +125,6 @@ async fn lists(
                 break;
             }
         }
-        Counts::add(&counts.lists, 1);
         same_names(play, &format!("{id} {list}"), must, &users, found);
     }
     Ok(())
@@ -164,7 +163,7 @@ async fn pulled(
 
 /// What a user has left to read.
 async fn badge(play: &Play, user: &Name, found: &mut Vec<Difference>) -> Result<(), ReplayError> {
-    let Play { conversation, client, retry, counts, .. } = play;
+    let Play { conversation, client, retry, .. } = play;
     let badge = retry.run(|| client.badge(conversation, user)).await;
     let UnreadResponse { reader, unread, first_unread } =
         badge.map_err(play.failed(format!("ask for the badge of {user}")))?;
@@ -176,7 +175,6 @@ async fn badge(play: &Play, user: &Name, found: &mut Vec<Difference>) -> Result<
         );
         found.push(play.differs(what));
     }
-    Counts::add(&counts.badges, 1);
     Ok(())
 }
 

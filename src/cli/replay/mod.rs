@@ -13,63 +13,79 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 use self::report::{Counts, Difference, Progress};
-use super::trace::{Expected, Made, MemberCount, Trace, TraceError, expected};
+use super::{
+    EXIT_USAGE, complain,
+    trace::{Expected, Made, MemberCount, Trace, TraceError, expected},
+};
 use crate::client::{BadServerUrl, Client, ClientError, Retry};
 
-/// Acts traces of group chats out against a server and compares every receipt with what it must be
-///
-/// Each trace becomes the conversation PREFIX and the file's name without its ending. It is DELETED first, so
-/// that a trace can be replayed again. Users join and leave the roster, whoever posts first marks what came
-/// before as read, and then looks at the own message: pulls as the server says until its window is over. In the
-/// end every list of readers, every badge, every message and the roster are compared with what the trace says.
-///
-/// The server may be killed and started again meanwhile. Ends with 0 if there is no difference, with 1 if there
-/// is one, and with 2 if the replay could not be carried through.
-#[derive(Debug, Clone, clap::Args)]
-pub struct ReplayArgs {
+const NOTES: &str = "\
+Each trace becomes the conversation PREFIX and its file's name without the ending. That
+conversation is DELETED first, so that a trace can be replayed again. Users come into the
+roster and leave it, whoever posts first marks what came before as read, and then looks
+at the own message: pulls at the server's pace until the window is over. In the end every
+list of readers, badge, screen, message and the roster are compared with what the trace
+says. The server may be killed and started again meanwhile.
+
+Examples:
+  seenby replay chats/monday.tsv --server http://127.0.0.1:7400
+  seenby replay --generate 12 --members 2000 --faster 500
+  seenby replay chats/*.tsv --compare-only
+
+Exit codes:
+  0   no difference
+  1   differences; each is printed
+  2   not carried through: a trace cannot be read, the server refused a call, or did
+      not answer for longer than --give-up
+  64  bad flags";
+
+/// What `replay` takes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = NOTES)]
+pub(super) struct Args {
     /// Files with traces: lines of 'seconds', 'join', 'leave' or 'post', 'user' and a post's number, between tabs
     #[arg(value_name = "TRACE")]
-    pub traces: Vec<PathBuf>,
+    traces: Vec<PathBuf>,
 
     /// The server's URL
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7400")]
-    pub server: String,
+    server: String,
 
     /// A file with an API key, on its first line
     #[arg(long, value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
 
     /// How many times faster than it happened; if left out, each trace takes about 15 seconds
-    #[arg(long, value_name = "TIMES")]
-    pub faster: Option<u32>,
+    #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(1..))]
+    faster: Option<u32>,
 
     /// How long to go on calling a server that does not answer
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
-    pub give_up: Duration,
+    give_up: Duration,
 
     /// What the names of the conversations begin with
     #[arg(long, value_name = "PREFIX", default_value = "replay-")]
-    pub conversation_prefix: String,
+    conversation_prefix: String,
 
-    /// Compare only, with what an earlier replay of the same traces left on the server
+    /// Compare only, with what an earlier replay of the same traces left on the server: after a restore, say
     #[arg(long)]
-    pub compare_only: bool,
+    compare_only: bool,
 
     /// Also replay so many generated conversations
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
-    pub generate: u64,
+    generate: u64,
 
     /// Users of each generated conversation
     #[arg(long, value_name = "COUNT", default_value_t = 200)]
-    pub members: usize,
+    members: usize,
 
     /// Messages of each generated conversation
     #[arg(long, value_name = "COUNT", default_value_t = 200)]
-    pub posts: usize,
+    posts: usize,
 
     /// What the first generated conversation is made from; the others count on
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    pub seed: u64,
+    seed: u64,
 }
 
 /// How long a trace takes if nothing is said.
@@ -82,22 +98,31 @@ enum ReplayError {
     Nothing,
     #[error("two traces are called '{0}'")]
     Twice(String),
-    #[error("--faster is at least 1")]
-    NotFaster,
-    #[error("{}: {source}", path.display())]
+    #[error("cannot read the key in {}", path.display())]
     KeyFile { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Trace(#[from] TraceError),
     #[error(transparent)]
     Server(#[from] BadServerUrl),
-    #[error("{conversation}: {call}: {source}")]
+    #[error("{conversation}: cannot {call}")]
     Call { conversation: String, call: String, source: ClientError },
-    #[error("the runtime does not start: {0}")]
-    Runtime(std::io::Error),
-    #[error("part of the replay ended in a panic: {0}")]
+    #[error("the runtime does not start")]
+    Runtime(#[source] std::io::Error),
+    #[error("part of the replay failed")]
     Panic(#[from] tokio::task::JoinError),
-    #[error("--key-file: {0}")]
-    Key(ClientError),
+    #[error("--key-file has no key")]
+    Key(#[source] ClientError),
+}
+
+impl ReplayError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Nothing | Self::Twice(_) | Self::Server(_) | Self::KeyFile { .. } | Self::Key(_) => {
+                EXIT_USAGE
+            }
+            Self::Trace(_) | Self::Call { .. } | Self::Runtime(_) | Self::Panic(_) => 2,
+        }
+    }
 }
 
 /// One conversation of a replay, and all that is needed to act it out and to judge it.
@@ -129,26 +154,25 @@ fn message_id(number: u64) -> String {
     format!("m{number}")
 }
 
-/// Runs the command.
-#[must_use]
-pub fn run(args: &ReplayArgs) -> ExitCode {
+/// Acts the traces out, compares, and says what differs.
+pub(super) fn run(args: &Args) -> ExitCode {
     match replay(args) {
         Ok(differences) if differences.is_empty() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("seenby replay: {error}");
-            ExitCode::from(2)
+            complain(&error);
+            ExitCode::from(error.exit_code())
         }
     }
 }
 
-fn replay(args: &ReplayArgs) -> Result<Vec<Difference>, ReplayError> {
+fn replay(args: &Args) -> Result<Vec<Difference>, ReplayError> {
     let traces = traces(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(ReplayError::Runtime)?.block_on(play_all(args, traces))
 }
 
-fn traces(args: &ReplayArgs) -> Result<Vec<Trace>, ReplayError> {
+fn traces(args: &Args) -> Result<Vec<Trace>, ReplayError> {
     let mut traces: Vec<Trace> =
         args.traces.iter().map(|path| Trace::read(path)).collect::<Result<_, _>>()?;
     let members = MemberCount(args.members);
@@ -165,7 +189,7 @@ fn traces(args: &ReplayArgs) -> Result<Vec<Trace>, ReplayError> {
     }
 }
 
-fn client(args: &ReplayArgs) -> Result<Client, ReplayError> {
+fn client(args: &Args) -> Result<Client, ReplayError> {
     let client = Client::new(&args.server)?;
     let Some(path) = &args.key_file else { return Ok(client) };
     let file = |source| ReplayError::KeyFile { path: path.clone(), source };
@@ -173,10 +197,7 @@ fn client(args: &ReplayArgs) -> Result<Client, ReplayError> {
     client.with_token(text.lines().next().unwrap_or_default().trim()).map_err(ReplayError::Key)
 }
 
-async fn play_all(args: &ReplayArgs, traces: Vec<Trace>) -> Result<Vec<Difference>, ReplayError> {
-    if args.faster == Some(0) {
-        return Err(ReplayError::NotFaster);
-    }
+async fn play_all(args: &Args, traces: Vec<Trace>) -> Result<Vec<Difference>, ReplayError> {
     let (client, retry, counts) = (client(args)?, Retry::new(args.give_up), Arc::new(Counts::default()));
     let progress = Progress::new(traces.iter().map(|trace| trace.events.len() + trace.posts()).sum());
     let plays: Vec<_> = traces
@@ -200,7 +221,7 @@ async fn play_all(args: &ReplayArgs, traces: Vec<Trace>) -> Result<Vec<Differenc
     }
     differences.append(&mut each(&plays, compare::compare).await?);
     progress.end();
-    report::print(&plays, &counts, &retry, &differences);
+    report::print(&plays, (!args.compare_only).then_some((&*counts, &retry)), &differences);
     Ok(differences)
 }
 

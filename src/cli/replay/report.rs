@@ -23,17 +23,14 @@ pub(super) struct Difference {
 /// What was done, over all conversations.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    pub(super) messages: AtomicU64,
     pub(super) marks: AtomicU64,
     pub(super) pulls: AtomicU64,
     pub(super) pulls_unchanged: AtomicU64,
-    pub(super) lists: AtomicU64,
-    pub(super) badges: AtomicU64,
 }
 
 impl Counts {
-    pub(super) fn add(counter: &AtomicU64, done: usize) {
-        counter.fetch_add(done as u64, Ordering::Relaxed);
+    pub(super) fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -63,18 +60,24 @@ impl Progress {
     }
 }
 
-/// Prints the summary, and every difference.
-pub(super) fn print(plays: &[Arc<Play>], counts: &Counts, retry: &Retry, differences: &[Difference]) {
-    let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let users: usize = plays.iter().map(|play| play.expected.users.len()).sum();
-    let messages = plays.iter().flat_map(|play| &play.expected.messages);
-    let receipts: usize = messages.map(|message| message.readers.len()).sum();
+/// Prints the summary, with what was `done` unless it was only compared, and every difference.
+pub(super) fn print(plays: &[Arc<Play>], done: Option<(&Counts, &Retry)>, differences: &[Difference]) {
+    let sum = |of: fn(&Play) -> usize| plays.iter().map(|play| of(play)).sum::<usize>();
+    let messages = sum(|play| play.expected.messages.len());
+    let users = sum(|play| play.expected.users.len());
+    let receipts = sum(|play| play.expected.messages.iter().map(|message| message.readers.len()).sum());
     println!("conversations     {} with {users} users", plays.len());
-    println!("messages          {}", of(&counts.messages));
-    println!("marks             {} calls, {receipts} receipts", of(&counts.marks));
-    println!("pulls             {}, of them {} answered 304", of(&counts.pulls), of(&counts.pulls_unchanged));
-    println!("calls sent again  {}", retry.calls_retried());
-    println!("compared          {} lists, {} badges", of(&counts.lists), of(&counts.badges));
+    println!("messages          {messages} with {receipts} receipts");
+    if let Some((counts, retry)) = done {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        println!("marks             {}", of(&counts.marks));
+        println!(
+            "pulls             {}, of them {} answered 304",
+            of(&counts.pulls),
+            of(&counts.pulls_unchanged)
+        );
+        println!("calls sent again  {}", retry.calls_retried());
+    }
     println!("differences       {}", differences.len());
     for Difference { conversation, what } in differences {
         println!("{conversation}: {what}");
