@@ -1,4 +1,64 @@
-//! seenby: a read-receipt server.
+//! seenby tells a chat's senders who has read their messages, at any group size, without a receipt storm.
+//!
+//! Readers' marks go to the server and stay there, one bit each. The sender's client pulls them every 2 seconds,
+//! for at most 20, only while the message is on screen: the cost follows attention, not group size.
+//!
+//! # Floors
+//!
+//! Dependencies point down only; a test reads the sources and says so (`tests/it/tidy`).
+//!
+//! ```text
+//! cli        serve, replay                             may use all below
+//! http       the wire: routes, problems, limits        never the store
+//! client     the wire from the other side              shapes only
+//! process    config, clock, logs, metrics, shutdown
+//! receipts   the use-cases: register, mark, pull, forget, sweep
+//! store      one contract, several engines: model, embedded
+//! wire       the shapes that travel, as serde types
+//! domain     ids, rosters and slots, pages, receipts and their names, limits: std only
+//! ```
+//!
+//! The same verb names the same file on each floor: [`http`]`/marks` → [`receipts`]`/mark` →
+//! [`store::embedded`]`/mark` → [`domain`]`/page`.
+//!
+//! # What always holds
+//!
+//! 1. A write that was answered survives `kill -9` and a power cut; what was never sent never appears.
+//! 2. Within one generation of a message readers are only added, so retries and replays are safe. A reset, a
+//!    delete or registering anew begins another; marks of an earlier one never come back.
+//! 3. A pull shows only what is durable, never waits for a disk, and costs the same for 10 readers as for 10,000.
+//! 4. Whom a message is for is fixed when it is registered.
+//! 5. From its end on a message is unknown, and a sweep gives up its storage.
+//! 6. Every queue, body, list and connection count has a limit, and at the limit there is a clear answer.
+//!
+//! What is deliberately absent: the wire knows no engine, the engines know no HTTP, nothing below `process` reads
+//! a clock, requests never touch a disk, and the server remembers nothing about the clients that pull.
+//!
+//! # A mark, from top to bottom
+//!
+//! `POST /v1/conversations/c/marks` `{"reader":"bob","messages":["m1","m2"]}`
+//!
+//! - `http/connection` reads the head within its time, `http/exchange` finds the route and collects the body, each
+//!   under its limit; `http/body` makes it a [`wire::MarkRequest`], or says which field is wrong.
+//! - `http/marks` turns that into a [`store::Mark`] of checked ids and asks the [`receipts::Ledger`], with the time
+//!   that the [`process::clock::Clock`] shows.
+//! - The ledger asks its [`store::Store`]. The embedded engine puts the mark into the commit thread's queue.
+//! - The commit thread takes all that has gathered. `mark` finds each message's page and position and decides on a
+//!   draft: which bits of bob's row are new. One record a mark goes into the frame: conversation, slot, pages, bits.
+//! - The journal writes the frame and calls `fdatasync`, once for the whole batch.
+//! - The draft is published: from now on pulls show it. Then all marks of the batch are answered.
+//! - Later a checkpoint brings the page to sled, and the journal's segment goes.
+//!
+//! # A pull, from top to bottom
+//!
+//! `GET /v1/conversations/c/receipts?message=m1&message=m2`
+//!
+//! - `http/query` reads the ids, strictly; `http/receipts` asks the ledger for a screen.
+//! - The engine looks into the hot state: id → place → page. The page keeps a count beside each column of bits, so
+//!   nothing is counted and nobody waits.
+//! - [`domain::Etag`] names what was found by generation and count. If the client's `If-None-Match` names the same,
+//!   the answer is a 304 without a body; with `changed=1` only what differs is listed.
+//! - `poll` says how to go on: every 2 seconds, or not at all once everybody has read everything.
 
 pub mod cli;
 pub mod client;

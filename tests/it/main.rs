@@ -5,6 +5,7 @@
 mod api;
 mod cli;
 mod harness;
+mod readme;
 mod replay;
 mod store;
 mod tidy;
