@@ -16,8 +16,9 @@ use seenby::{
 
 use crate::peer::Peer;
 
-/// Conversations of each workload.
+/// Conversations of each workload, and of the bulks, which use up 1,000 marks at a time: 78,000 requests.
 const CONVERSATIONS: usize = 10;
+const BULK_CONVERSATIONS: usize = 40;
 /// Members of each conversation; the first sends all messages.
 const MEMBERS: usize = 2_000;
 const READERS: usize = MEMBERS - 1;
@@ -77,10 +78,15 @@ impl Workload {
         self.posts && !self.is_floor()
     }
 
+    fn conversations(&self) -> usize {
+        if matches!(self.requests, Requests::MarkBulk) { BULK_CONVERSATIONS } else { CONVERSATIONS }
+    }
+
     /// Writes the next request over `out`; false once every mark has been made.
     pub(crate) fn next(&self, out: &mut Vec<u8>) -> bool {
         let at = self.next.fetch_add(1, Ordering::Relaxed);
-        let (conversation, rest) = (at % CONVERSATIONS, at / CONVERSATIONS);
+        let conversations = self.conversations();
+        let (conversation, rest) = (at % conversations, at / conversations);
         let body = match &self.requests {
             Requests::Bare(request) => return replace(out, request),
             Requests::Made(requests) => return replace(out, &requests[at % requests.len()]),
@@ -157,21 +163,14 @@ fn get(path: &str, etag: &str) -> Vec<u8> {
 pub(crate) async fn prepare(seenby: &Peer) -> Result<Vec<Arc<Workload>>, Box<dyn Error>> {
     let client = Client::new(&format!("http://{}", seenby.address))?;
     let members: Vec<_> = (0..MEMBERS).map(|member| format!("u{member}")).collect();
-    for (kind, at) in
-        ["one", "screen", "bulk", "pull"].iter().flat_map(|kind| (0..CONVERSATIONS).map(move |at| (kind, at)))
-    {
-        let conversation = format!("{kind}{at}");
-        client.replace_roster(&conversation, &members).await?;
-        let messages = (0..MESSAGES).map(|message| RegisterEntry {
-            id: format!("m{message}"),
-            sender: "u0".to_owned(),
-            audience: None,
-            expires_in_s: None,
-            order: None,
-        });
-        let registered = client.register_bulk(&conversation, messages.collect()).await?;
-        if registered.registered != MESSAGES {
-            return Err(format!("{} of {MESSAGES} messages are registered", registered.registered).into());
+    for (kind, conversations) in [
+        ("one", CONVERSATIONS),
+        ("screen", CONVERSATIONS),
+        ("bulk", BULK_CONVERSATIONS),
+        ("pull", CONVERSATIONS),
+    ] {
+        for at in 0..conversations {
+            set_up(&client, &format!("{kind}{at}"), &members).await?;
         }
     }
     let (unread, read) = screens(&client).await?;
@@ -191,6 +190,23 @@ pub(crate) async fn prepare(seenby: &Peer) -> Result<Vec<Arc<Workload>>, Box<dyn
         Workload::new("pull of 20, 304", "screens", 304, Requests::Made(read)),
     ];
     Ok(workloads.map(Arc::new).into())
+}
+
+/// A conversation whose first member has sent all the messages.
+async fn set_up(client: &Client, conversation: &str, members: &[String]) -> Result<(), Box<dyn Error>> {
+    client.replace_roster(conversation, members).await?;
+    let messages = (0..MESSAGES).map(|message| RegisterEntry {
+        id: format!("m{message}"),
+        sender: members[0].clone(),
+        audience: None,
+        expires_in_s: None,
+        order: None,
+    });
+    let registered = client.register_bulk(conversation, messages.collect()).await?.registered;
+    if registered == MESSAGES {
+        return Ok(());
+    }
+    Err(format!("{registered} of {MESSAGES} messages are registered").into())
 }
 
 /// Pulls of all screens: with the names from before their readers came, and with those from after.
