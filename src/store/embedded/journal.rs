@@ -14,11 +14,20 @@
 //!
 //! A frame that was being written when the power went is *torn*: it stands at the very end of the last segment,
 //! nothing in it was answered, and it is cut off. Anything else that does not read is damage, and refused.
+//!
+//! ```text
+//! journal/answered      sequence:8   crc32:4
+//! ```
+//!
+//! tells the two apart where they look alike. It names the last record that may have been answered, and is written,
+//! but not synced, behind each `fdatasync` of the journal: what it names is always on disk, so if the journal ends
+//! before that, answered records are missing.
 
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     ops::RangeInclusive,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -30,11 +39,14 @@ use super::{
 const MAGIC: &[u8; 7] = b"seenbyJ";
 const HEAD_BYTES: usize = 7 + 1 + 8 + 4;
 const FRAME_HEAD_BYTES: usize = 4 + 4 + 8;
+const ANSWERED: &str = "answered";
+const ANSWERED_BYTES: usize = 8 + 4;
 
 /// The open journal: one segment that is appended to, and older ones that a checkpoint has yet to cover.
 pub(super) struct Journal {
     directory: PathBuf,
     segment: File,
+    answered: File,
     /// Every segment on disk with its size, oldest first; the last one is open.
     segments: Vec<(PathBuf, u64)>,
 }
@@ -46,10 +58,12 @@ impl Journal {
         let mut segment = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
         segment.write_all(&segment_head(sequence))?;
         segment.sync_all()?;
+        let answered =
+            OpenOptions::new().write(true).create(true).truncate(false).open(directory.join(ANSWERED))?;
         sync_directory(directory)?;
         let mut segments: Vec<_> = older.into_iter().filter(|(older, _)| *older != path).collect();
         segments.push((path, HEAD_BYTES as u64));
-        Ok(Self { directory: directory.to_owned(), segment, segments })
+        Ok(Self { directory: directory.to_owned(), segment, answered, segments })
     }
 
     /// Writes one frame and waits until it would survive a power cut. After an error the journal must not be
@@ -58,6 +72,7 @@ impl Journal {
         let bytes = frame.bytes();
         self.segment.write_all(bytes)?;
         self.segment.sync_data()?;
+        self.answered.write_all_at(&answered_bytes(frame.next - 1), 0)?;
         let (_, length) = self.segments.last_mut().expect("invariant: one segment is open");
         *length += bytes.len() as u64;
         Ok(())
@@ -137,6 +152,32 @@ impl Frame {
     }
 }
 
+fn answered_bytes(sequence: u64) -> [u8; ANSWERED_BYTES] {
+    let mut bytes = [0; ANSWERED_BYTES];
+    bytes[..8].copy_from_slice(&sequence.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[..8]);
+    bytes[8..].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+/// The last record that may have been answered; 0 if nothing says.
+fn read_answered(directory: &Path) -> Result<u64, OpenError> {
+    let path = directory.join(ANSWERED);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(OpenError::at(&path)(error)),
+    };
+    let sequence = bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    if bytes == answered_bytes(sequence) {
+        return Ok(sequence);
+    }
+    if !bytes.is_empty() {
+        tracing::warn!(file = %path.display(), "does not read: whether the journal is whole is known from itself alone");
+    }
+    Ok(0)
+}
+
 fn segment_path(directory: &Path, sequence: u64) -> PathBuf {
     directory.join(format!("{sequence:020}.journal"))
 }
@@ -174,6 +215,7 @@ pub(super) fn replay(
         }
     }
     paths.sort();
+    let answered = read_answered(directory)?;
     let mut replayed = Replayed { segments: Vec::new(), next_sequence: 1 };
     for (at, path) in paths.iter().enumerate() {
         let is_last = at + 1 == paths.len();
@@ -181,8 +223,8 @@ pub(super) fn replay(
         let Some(first) = read_head(&bytes) else {
             // A segment whose creation the power cut: nothing was ever written behind its head.
             if is_last && bytes.len() <= HEAD_BYTES {
+                check_answered(path, 0, replayed.next_sequence, answered)?;
                 std::fs::remove_file(path).map_err(OpenError::at(path))?;
-                sync_directory(directory).map_err(OpenError::at(directory))?;
                 break;
             }
             return Err(bad_head(path, &bytes));
@@ -194,7 +236,16 @@ pub(super) fn replay(
         }
         let end = replay_segment(path, &bytes, is_last, &mut replayed.next_sequence, &mut each)?;
         replayed.segments.push((path.clone(), end as u64));
+        if is_last {
+            check_answered(path, end as u64, replayed.next_sequence, answered)?;
+        }
+        if end < bytes.len() {
+            cut(path, end as u64).map_err(OpenError::at(path))?;
+            tracing::warn!(file = %path.display(), at = end, bytes = bytes.len() - end, "cut off a torn end that was never answered");
+        }
     }
+    check_answered(directory, 0, replayed.next_sequence, answered)?;
+    sync_directory(directory).map_err(OpenError::at(directory))?;
     Ok(replayed)
 }
 
@@ -207,6 +258,14 @@ fn bad_head(path: &Path, bytes: &[u8]) -> OpenError {
     }
 }
 
+fn check_answered(path: &Path, at: u64, next_sequence: u64, answered: u64) -> Result<(), OpenError> {
+    if answered < next_sequence {
+        return Ok(());
+    }
+    Err(OpenError::damaged(path, at, "records that were answered are missing from here on"))
+}
+
+/// Hands over the records of one segment, and returns where they end: before a torn end, if it has one.
 fn replay_segment(
     path: &Path,
     bytes: &[u8],
@@ -224,8 +283,6 @@ fn replay_segment(
                     "a frame does not read, and records follow it",
                 ));
             }
-            cut(path, at as u64).map_err(OpenError::at(path))?;
-            tracing::warn!(file = %path.display(), at, bytes = bytes.len() - at, "cut off a torn end that was never answered");
             return Ok(at);
         };
         let length = records.len();

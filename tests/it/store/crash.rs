@@ -2,7 +2,7 @@
 //!
 //! A crash is a copy of the data directory, taken while the store runs and opened elsewhere: what `SIGKILL` leaves.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use seenby::store::{
     Half, Read, Store,
@@ -63,6 +63,15 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), to).unwrap();
         }
     }
+}
+
+/// The segments of the journal, oldest first.
+fn segments(data: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(data.join("journal")).unwrap().map(|entry| entry.unwrap().path());
+    let mut segments: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "journal")).collect();
+    segments.sort();
+    segments
 }
 
 /// The three ways from one process to the next.
@@ -153,7 +162,7 @@ async fn what_expired_is_given_up_on_disk_as_well() {
 #[tokio::test]
 async fn a_checkpoint_lets_the_journal_go() {
     let mut disk = Disk::new();
-    let segments = |disk: &Disk| std::fs::read_dir(disk.directory.path().join("journal")).unwrap().count();
+    let segments = |disk: &Disk| segments(disk.directory.path()).len();
     group(disk.store(), "c", &["alice", "bob"], &["m1", "m2"]).await;
     let before = disk.store().vitals().journal_bytes;
     disk.store().checkpoint().await;
@@ -216,7 +225,7 @@ async fn a_torn_end_is_cut_off_and_damage_is_refused() {
     mark(disk.store(), "c", "bob", read_messages(&["m1"])).await;
     disk.store = None;
     let journal = disk.directory.path().join("journal");
-    let segment = std::fs::read_dir(&journal).unwrap().next().unwrap().unwrap().path();
+    let segment = segments(disk.directory.path()).remove(0);
     let whole = std::fs::read(&segment).unwrap();
 
     // What a power cut leaves of a frame that was on its way.
@@ -225,19 +234,25 @@ async fn a_torn_end_is_cut_off_and_damage_is_refused() {
         let store = open(disk.directory.path());
         assert_eq!(counts(&store, "c", &["m1"]).await, [Some((1, 1))]);
         drop(store);
-        for later in std::fs::read_dir(&journal).unwrap().map(|entry| entry.unwrap().path()) {
-            if later != segment {
-                std::fs::remove_file(later).unwrap();
-            }
+        for later in segments(disk.directory.path()).into_iter().filter(|later| *later != segment) {
+            std::fs::remove_file(later).unwrap();
         }
     }
 
-    // A flipped byte with frames behind it is no torn end.
-    let mut flipped = whole.clone();
-    flipped[40] ^= 1;
-    std::fs::write(&segment, &flipped).unwrap();
-    let error = EmbeddedStore::open(disk.directory.path(), Options::default()).unwrap_err();
-    assert!(matches!(&error, OpenError::Damaged { path, .. } if *path == segment), "{error}");
+    // Of what was answered, no byte can be flipped or cut off unnoticed, the last frame's among them.
+    for at in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        for damaged in [&flipped[..], &whole[..at]] {
+            std::fs::write(&segment, damaged).unwrap();
+            let error = EmbeddedStore::open(disk.directory.path(), Options::default()).unwrap_err();
+            let named = |path: &Path| path == segment || path == journal;
+            assert!(
+                matches!(&error, OpenError::Damaged { path, .. } | OpenError::Newer { path, .. } if named(path)),
+                "byte {at}: {error}"
+            );
+        }
+    }
 
     // Nor is a journal that is not there at all, once the base is in use.
     std::fs::write(&segment, &whole).unwrap();
