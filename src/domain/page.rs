@@ -38,6 +38,8 @@ struct SharedAudience {
 pub struct Page {
     messages: Arc<Vec<Option<Message>>>,
     audiences: Arc<Vec<SharedAudience>>,
+    /// What each sender sent: in nobody's way but their own.
+    sent: Arc<Vec<(Slot, u64)>>,
     /// Who was asked, by position: the size of the audience less the sender.
     of: Arc<Vec<u32>>,
     /// How many have read, by position.
@@ -79,6 +81,11 @@ impl Page {
         self.order_last = self.order_last.max(Some(message.order));
         let members = u32::try_from(audience.len()).expect("invariant: slots are u32");
         let of = members - u32::from(audience.contains(message.sender));
+        let sent = Arc::make_mut(&mut self.sent);
+        match sent.iter_mut().find(|(sender, _)| *sender == message.sender) {
+            Some((_, positions)) => *positions |= position.only().0,
+            None => sent.push((message.sender, position.only().0)),
+        }
         let messages = Arc::make_mut(&mut self.messages);
         let ofs = Arc::make_mut(&mut self.of);
         if messages.len() <= position.index() {
@@ -160,7 +167,8 @@ impl Page {
     pub fn asked(&self, reader: Slot) -> Positions {
         let of = self.audiences.iter().filter(|audience| audience.slots.contains(reader));
         let asked = of.fold(0, |set, audience| set | audience.positions);
-        Positions(asked & !self.matching(|message| message.sender == reader).0)
+        let own = self.sent.iter().find(|(sender, _)| *sender == reader);
+        Positions(asked & !own.map_or(0, |(_, positions)| *positions))
     }
 
     /// The audience of the message at `position`. The sender is not in it, even where the set has the sender.
@@ -255,6 +263,9 @@ impl Page {
         Arc::make_mut(&mut self.messages)[position.index()] = None;
         self.expires_first = self.messages().map(|(_, message)| message.expires_at).min();
         Arc::make_mut(&mut self.of)[position.index()] = 0;
+        let sent = Arc::make_mut(&mut self.sent);
+        sent.iter_mut().for_each(|(_, positions)| *positions &= !only);
+        sent.retain(|(_, positions)| *positions != 0);
         let audiences = Arc::make_mut(&mut self.audiences);
         audiences.iter_mut().for_each(|audience| audience.positions &= !only);
         audiences.retain(|audience| audience.positions != 0);

@@ -42,6 +42,7 @@ mod record;
 mod recovery;
 mod register;
 mod roster;
+mod rows;
 mod stored;
 
 use std::{

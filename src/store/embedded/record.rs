@@ -13,9 +13,8 @@ use bincode::{
     config::{Configuration, Limit, LittleEndian, Varint},
 };
 
-use crate::domain::{
-    ExpiresAt, Generation, IdError, Message, MessageId, Order, Position, Positions, Slot, SlotSet,
-};
+use super::rows::StoredRows;
+use crate::domain::{ExpiresAt, Generation, IdError, Message, MessageId, Order, Position, Slot, SlotSet};
 
 /// The version of everything in a data directory. Stands in the file `FORMAT`.
 pub(super) const FORMAT: u8 = 1;
@@ -181,34 +180,7 @@ pub(super) struct StoredPage {
     pub(super) messages: Vec<(u8, u64, StoredMessage)>,
     /// Audiences, each with the positions it is for.
     pub(super) audiences: Vec<(u64, StoredSlots)>,
-    /// Runs of neighbouring slots with the same row: the gap since the end of the last, the length, the row.
-    pub(super) rows: Vec<(u32, u32, u64)>,
-}
-
-/// The rows of a page as runs of neighbouring slots that read the same.
-pub(super) fn row_runs(rows: impl Iterator<Item = (Slot, Positions)>) -> Vec<(u32, u32, u64)> {
-    let mut runs: Vec<(u32, u32, u64)> = Vec::new();
-    let mut end = 0;
-    for (slot, row) in rows {
-        match runs.last_mut() {
-            Some((_, length, last)) if end == slot.0 && *last == row.0 => *length += 1,
-            _ => runs.push((slot.0 - end, 1, row.0)),
-        }
-        end = slot.0 + 1;
-    }
-    runs
-}
-
-/// The slots and rows that [`row_runs`] gave the runs of; none if a run passes the end of the numbers.
-pub(super) fn rows(runs: &[(u32, u32, u64)]) -> Option<Vec<(Slot, Positions)>> {
-    let mut rows = Vec::new();
-    let mut end = 0_u32;
-    for &(gap, length, row) in runs {
-        let first = end.checked_add(gap)?;
-        end = first.checked_add(length)?;
-        rows.extend((first..end).map(|slot| (Slot(slot), Positions(row))));
-    }
-    Some(rows)
+    pub(super) rows: StoredRows,
 }
 
 /// A position as stored; none if a page has no such position.
@@ -278,20 +250,6 @@ mod tests {
             assert_eq!(StoredSlots::of(&slots).slots(), Some(slots));
         }
         assert_eq!(StoredSlots::Runs(vec![(u32::MAX, 2)]).slots(), None);
-    }
-
-    #[test]
-    fn rows_are_stored_as_runs() {
-        let all = vec![
-            (Slot(0), Positions(7)),
-            (Slot(1), Positions(7)),
-            (Slot(2), Positions(5)),
-            (Slot(9), Positions(5)),
-        ];
-        let runs = row_runs(all.iter().copied());
-        assert_eq!(runs, [(0, 2, 7), (0, 1, 5), (6, 1, 5)]);
-        assert_eq!(rows(&runs), Some(all));
-        assert_eq!(rows(&[(u32::MAX, 9, 1)]), None);
     }
 
     #[test]

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use super::rows::StoredRows;
 use super::{
     conversation::{Conversation, Head, HotPage, Key, PageNumber},
-    record::{
-        StoredHead, StoredMessage, StoredPage, StoredSlots, decode, encode, position, row_runs, rows, shared,
-    },
+    record::{StoredHead, StoredMessage, StoredPage, StoredSlots, decode, encode, position, shared},
 };
 use crate::domain::{ConversationId, Generation, Members, Order, Positions, SlotSet, UserId};
 
@@ -74,7 +73,7 @@ pub(super) fn page_bytes(hot: &HotPage) -> Vec<u8> {
         sequence: hot.sequence,
         messages: messages.collect(),
         audiences: audiences.collect(),
-        rows: row_runs(page.rows()),
+        rows: StoredRows::of(page),
     };
     bytes(&stored)
 }
@@ -97,7 +96,7 @@ pub(super) fn read_page(into: &mut Conversation, number: u32, bytes: &[u8]) -> R
         let message = message.message(Generation(generation)).map_err(|_| "a message's name is no id")?;
         hot.page.put(position, message, audience.clone());
     }
-    for (slot, row) in rows(&stored.rows).ok_or("the rows of a page do not read")? {
+    for (slot, row) in stored.rows.rows(&hot.page).ok_or("the rows of a page do not read")? {
         if hot.page.mark(slot, row) != row {
             return Err("a page has readers who were not asked");
         }
