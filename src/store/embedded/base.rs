@@ -11,12 +11,14 @@
 //!
 //! ```text
 //!   key     kind:1  conversation:8  number:4  version:8  part:2      big-endian, so that they sort
-//!   value   parts:2  up to 4 KiB of the object
+//!   value   parts:2  up to 4 KiB of the object;  parts 0: the object is gone
 //!   object  format:1  bincode  crc32:4
 //! ```
 //!
-//! An object that is written again gets a new version beside the old one, which goes only after the new one is
-//! durable. Of several versions the newest whole one counts.
+//! A checkpoint writes versions of its own number beside the old ones, then its *seal*, and only then removes what
+//! it replaced. Versions above the newest seal are of a checkpoint that did not end, and count for nothing; so do
+//! remains of versions that are being removed. The seal says how far the journal is covered, and has a digest of
+//! every object there is and its version: whatever sled may lose, it is not lost unnoticed.
 
 use std::{
     fs::File,
@@ -26,13 +28,24 @@ use std::{
     time::Duration,
 };
 
-use super::{OpenError, conversation::Key, journal::sync_directory, record::FORMAT};
+use super::{
+    OpenError,
+    conversation::Key,
+    gathered::{Gathered, Newest},
+    journal::sync_directory,
+    record::FORMAT,
+    seal::{Digest, Seal},
+};
 
 const PART_BYTES: usize = 4 << 10;
 
-/// Bytes of values in a round. sled writes up to ten times as much log, since it rewrites the leaves around them;
-/// that has to stay near the 512 KiB of one of its segments.
-const ROUND_BYTES: usize = 64 << 10;
+/// Bytes of sled's log in a round: well under the 512 KiB of one of its segments, which it may use again as soon
+/// as it believes its successor to be on disk.
+const ROUND_BYTES: usize = 256 << 10;
+
+/// What a write costs in sled's log beside its value. A leaf of 16 values of 4 KiB is written anew at every tenth
+/// change, and each such write moves another page: 2 x 64 KiB / 10.
+const WRITE_BYTES: usize = 13 << 10;
 
 /// sled takes about ten times what it is told.
 const CACHE_BYTES: u64 = 8 << 20;
@@ -44,6 +57,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
+    /// What a checkpoint ends with.
+    Seal = 0,
     /// The head of a conversation.
     Head = 1,
     /// A block of its slots.
@@ -53,7 +68,7 @@ pub(super) enum Kind {
 }
 
 /// Names an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Object {
     pub(super) kind: Kind,
     pub(super) conversation: Key,
@@ -62,10 +77,12 @@ pub(super) struct Object {
 }
 
 impl Object {
-    const PREFIX_BYTES: usize = 1 + 8 + 4;
+    pub(super) const PREFIX_BYTES: usize = 1 + 8 + 4;
     const KEY_BYTES: usize = Self::PREFIX_BYTES + 8 + 2;
 
-    fn prefix(self) -> [u8; Self::PREFIX_BYTES] {
+    const SEAL: Self = Self { kind: Kind::Seal, conversation: Key(0), number: 0 };
+
+    pub(super) fn prefix(self) -> [u8; Self::PREFIX_BYTES] {
         let mut prefix = [0; Self::PREFIX_BYTES];
         prefix[0] = self.kind as u8;
         prefix[1..9].copy_from_slice(&self.conversation.0.to_be_bytes());
@@ -77,9 +94,15 @@ impl Object {
         [&self.prefix()[..], &version.to_be_bytes(), &part.to_be_bytes()].concat()
     }
 
+    /// The first key behind all versions of this object.
+    fn after(self) -> Vec<u8> {
+        [&self.prefix()[..], &[u8::MAX; 8 + 2 + 1]].concat()
+    }
+
     fn parse(key: &[u8]) -> Option<(Self, u64, u16)> {
         let key: &[u8; Self::KEY_BYTES] = key.try_into().ok()?;
         let kind = match key[0] {
+            0 => Kind::Seal,
             1 => Kind::Head,
             2 => Kind::Slots,
             3 => Kind::Page,
@@ -99,28 +122,42 @@ pub(super) struct Base {
     /// sled's own file, opened a second time, to sync it.
     file: File,
     path: PathBuf,
-    /// The version that this checkpoint writes.
+    /// The version that the next checkpoint writes.
     version: u64,
     round_bytes: usize,
-    /// Keys of versions that something newer has replaced.
+    /// Every object there is, and its version.
+    digest: Digest,
+    /// Keys that something newer has replaced.
     stale: Vec<sled::IVec>,
+    /// Keys that say that an object is gone: to be removed behind what they are about.
+    tombs: Vec<sled::IVec>,
 }
 
 impl Base {
-    /// Opens the base in `path`, and hands every object in it to `each`, by kind, conversation and number.
+    /// Opens the base in `path`, hands every object in it to `each`, by kind, conversation and number, and returns
+    /// the number of the first record that it does not cover; none if no checkpoint has ended yet.
     pub(super) fn open(
         path: &Path,
         mut each: impl FnMut(Object, &[u8]) -> Result<(), &'static str>,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<(Self, Option<u64>), OpenError> {
         remove_unfinished_snapshots(path).map_err(OpenError::at(path))?;
         let db = open_sled(path)?;
         let file = File::open(path.join("db")).map_err(OpenError::at(path))?;
-        let mut base =
-            Self { db, file, path: path.to_owned(), version: 0, round_bytes: 0, stale: Vec::new() };
+        let mut base = Self {
+            db,
+            file,
+            path: path.to_owned(),
+            version: 1,
+            round_bytes: 0,
+            digest: Digest::default(),
+            stale: Vec::new(),
+            tombs: Vec::new(),
+        };
         base.sync_new().map_err(OpenError::at(path))?;
-        base.load(&mut each)?;
-        base.version += 1;
-        Ok(base)
+        let seal = base.load(&mut each)?;
+        // Remains of a checkpoint that did not end; the next one must not take them for its own.
+        base.remove_replaced().map_err(OpenError::at(path))?;
+        Ok((base, seal.map(|seal| seal.next_sequence)))
     }
 
     /// A fresh base's files and their names survive a power cut from here on.
@@ -135,20 +172,41 @@ impl Base {
     fn load(
         &mut self,
         each: &mut impl FnMut(Object, &[u8]) -> Result<(), &'static str>,
-    ) -> Result<(), OpenError> {
-        let mut gathered: Option<Gathered> = None;
+    ) -> Result<Option<Seal>, OpenError> {
+        let seal = self.newest_seal()?;
+        let sealed = seal.as_ref().map_or(0, |seal| seal.version);
         let tree: sled::Tree = (*self.db).clone();
-        for entry in &tree {
+        let mut gathered: Option<Gathered> = None;
+        for entry in tree.range(Object::SEAL.after()..) {
             let (key, value) = entry.map_err(|error| OpenError::base(&self.path, &error))?;
             let (object, version, part) =
                 Object::parse(&key).ok_or_else(|| self.damaged("a key does not read"))?;
-            self.version = self.version.max(version);
+            self.version = self.version.max(version + 1);
             if gathered.as_ref().is_some_and(|gathered| gathered.object != object) {
                 self.hand_over(gathered.take(), each)?;
             }
-            gathered.get_or_insert_with(|| Gathered::new(object)).add(version, part, key, &value);
+            gathered.get_or_insert_with(|| Gathered::new(object, sealed)).add(version, part, key, &value);
         }
-        self.hand_over(gathered, each)
+        self.hand_over(gathered, each)?;
+        if self.digest != seal.as_ref().map(|seal| seal.digest).unwrap_or_default() {
+            return Err(self.damaged("objects are missing, or older than the last checkpoint left them"));
+        }
+        Ok(seal)
+    }
+
+    /// The seal that counts; those before it are stale.
+    fn newest_seal(&mut self) -> Result<Option<Seal>, OpenError> {
+        let mut newest = None;
+        let mut last = None;
+        for entry in &self.db.scan_prefix(Object::SEAL.prefix()).collect::<Vec<_>>() {
+            let (key, value) = entry.as_ref().map_err(|error| OpenError::base(&self.path, error))?;
+            let (_, version, _) = Object::parse(key).ok_or_else(|| self.damaged("a key does not read"))?;
+            let seal = Seal::read(version, value).ok_or_else(|| self.damaged("a seal does not read"))?;
+            newest = Some(seal);
+            self.stale.extend(last.replace(key.clone()));
+            self.version = version + 1;
+        }
+        Ok(newest)
     }
 
     fn hand_over(
@@ -158,67 +216,121 @@ impl Base {
     ) -> Result<(), OpenError> {
         let Some(gathered) = gathered else { return Ok(()) };
         let object = gathered.object;
-        let (bytes, stale) = gathered.newest().ok_or_else(|| self.damaged("an object is not whole"))?;
-        self.stale.extend(stale);
-        let body = checked(&bytes).ok_or_else(|| self.damaged("an object has a wrong checksum"))?;
-        each(object, body).map_err(|what| self.damaged(what))
+        let newest =
+            gathered.newest(&mut self.stale).ok_or_else(|| self.damaged("an object is not whole"))?;
+        match newest {
+            Newest::Nothing => Ok(()),
+            Newest::Gone(tomb) => {
+                self.tombs.push(tomb);
+                Ok(())
+            }
+            Newest::Whole { version, bytes } => {
+                self.digest.put(object, version);
+                let body = checked(&bytes).ok_or_else(|| self.damaged("an object has a wrong checksum"))?;
+                each(object, body).map_err(|what| self.damaged(what))
+            }
+        }
     }
 
     fn damaged(&self, what: &'static str) -> OpenError {
         OpenError::damaged(&self.path.join("db"), 0, what)
     }
 
-    /// Writes an object, in place of the one before once [`Base::finish`] is done.
+    /// Writes an object, in place of the one before once [`Base::finish`] is done. Once a checkpoint each.
     pub(super) fn put(&mut self, object: Object, mut bytes: Vec<u8>) -> io::Result<()> {
         bytes.insert(0, FORMAT);
         let crc = crc32fast::hash(&bytes);
         bytes.extend_from_slice(&crc.to_le_bytes());
-        self.forget(&object.prefix())?;
+        self.replace(object)?;
         let parts: Vec<_> = bytes.chunks(PART_BYTES).collect();
         let count = u16::try_from(parts.len()).map_err(|_| io::Error::other("an object is too large"))?;
         for (at, part) in (0..).zip(parts) {
-            let value = [&count.to_le_bytes()[..], part].concat();
-            self.round_bytes += value.len();
-            self.db.insert(object.key(self.version, at), value)?;
-            self.end_round()?;
+            self.insert(object.key(self.version, at), [&count.to_le_bytes()[..], part].concat())?;
         }
+        self.digest.put(object, self.version);
         Ok(())
     }
 
     /// Removes an object once [`Base::finish`] is done.
     pub(super) fn remove(&mut self, object: Object) -> io::Result<()> {
-        self.forget(&object.prefix())
+        if self.replace(object)? {
+            let tomb = object.key(self.version, 0);
+            self.insert(tomb.clone(), vec![0, 0])?;
+            self.tombs.push(tomb.into());
+        }
+        Ok(())
     }
 
     /// Removes all of a conversation once [`Base::finish`] is done.
     pub(super) fn remove_conversation(&mut self, conversation: Key) -> io::Result<()> {
         for kind in [Kind::Head, Kind::Slots, Kind::Page] {
             let prefix = Object { kind, conversation, number: 0 }.prefix();
-            self.forget(&prefix[..9])?;
+            let mut objects = Vec::new();
+            for key in self.db.scan_prefix(&prefix[..9]).keys() {
+                objects.extend(Object::parse(&key?).map(|(object, ..)| object));
+            }
+            objects.dedup();
+            for object in objects {
+                self.remove(object)?;
+            }
         }
         Ok(())
     }
 
-    fn forget(&mut self, prefix: &[u8]) -> io::Result<()> {
-        for key in self.db.scan_prefix(prefix).keys() {
+    /// Notes that the versions of an object that are there have had their time; false if there is none.
+    fn replace(&mut self, object: Object) -> io::Result<bool> {
+        let mut last = None;
+        for key in self.db.scan_prefix(object.prefix()).keys() {
+            let key = key?;
+            last = Object::parse(&key).map(|(_, version, _)| version);
+            self.stale.push(key);
+        }
+        if let Some(version) = last {
+            self.digest.remove(object, version);
+        }
+        Ok(last.is_some())
+    }
+
+    /// Makes all that was put durable and seals it, and then removes what it replaces. From here on the base
+    /// covers the records before `next_sequence`.
+    pub(super) fn finish(&mut self, next_sequence: u64) -> io::Result<()> {
+        self.sync()?;
+        let seal = Seal { version: self.version, next_sequence, digest: self.digest };
+        for key in self.db.scan_prefix(Object::SEAL.prefix()).keys() {
             self.stale.push(key?);
         }
-        Ok(())
+        self.insert(Object::SEAL.key(self.version, 0), seal.bytes())?;
+        self.sync()?;
+        self.version += 1;
+        self.remove_replaced()
     }
 
-    /// Makes all that was put durable, and then removes what it replaces.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
-        self.sync()?;
-        for key in std::mem::take(&mut self.stale) {
-            self.round_bytes += PART_BYTES / 8;
-            self.db.remove(key)?;
-            self.end_round()?;
+    fn remove_replaced(&mut self) -> io::Result<()> {
+        let (stale, tombs) = (std::mem::take(&mut self.stale), std::mem::take(&mut self.tombs));
+        if stale.is_empty() && tombs.is_empty() {
+            return Ok(());
         }
-        self.version += 1;
+        for key in stale {
+            self.db.remove(key)?;
+            self.count(0)?;
+        }
+        self.sync()?;
+        for key in tombs {
+            self.db.remove(key)?;
+            self.count(0)?;
+        }
         self.sync()
     }
 
-    fn end_round(&mut self) -> io::Result<()> {
+    fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) -> io::Result<()> {
+        let bytes = value.len();
+        self.db.insert(key, value)?;
+        self.count(bytes)
+    }
+
+    /// Ends the round before it grows too large.
+    fn count(&mut self, value_bytes: usize) -> io::Result<()> {
+        self.round_bytes += value_bytes + WRITE_BYTES;
         if self.round_bytes >= ROUND_BYTES { self.sync() } else { Ok(()) }
     }
 
@@ -226,57 +338,6 @@ impl Base {
         self.round_bytes = 0;
         self.db.flush()?;
         self.file.sync_data()
-    }
-}
-
-/// Versions of one object, on the way in.
-struct Gathered {
-    object: Object,
-    /// Oldest first.
-    versions: Vec<Version>,
-}
-
-struct Version {
-    number: u64,
-    keys: Vec<sled::IVec>,
-    bytes: Vec<u8>,
-    /// Parts seen, in order and without a gap; none once one was missing.
-    seen: Option<u16>,
-    parts: u16,
-}
-
-impl Gathered {
-    fn new(object: Object) -> Self {
-        Self { object, versions: Vec::new() }
-    }
-
-    fn add(&mut self, version: u64, part: u16, key: sled::IVec, value: &[u8]) {
-        if self.versions.last().is_none_or(|last| last.number != version) {
-            self.versions.push(Version {
-                number: version,
-                keys: vec![],
-                bytes: vec![],
-                seen: Some(0),
-                parts: 0,
-            });
-        }
-        let last = self.versions.last_mut().expect("invariant: one was just put there");
-        last.keys.push(key);
-        last.seen = match (last.seen, value.split_first_chunk()) {
-            (Some(seen), Some((parts, bytes))) if seen == part => {
-                last.parts = u16::from_le_bytes(*parts);
-                last.bytes.extend_from_slice(bytes);
-                Some(seen + 1)
-            }
-            _ => None,
-        };
-    }
-
-    /// The newest whole version, and the keys of the others.
-    fn newest(mut self) -> Option<(Vec<u8>, Vec<sled::IVec>)> {
-        let newest = self.versions.iter().rposition(|version| version.seen == Some(version.parts))?;
-        let bytes = self.versions.swap_remove(newest).bytes;
-        Some((bytes, self.versions.into_iter().flat_map(|version| version.keys).collect()))
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
 
 use super::{
     base::{Base, Kind, Object},
-    commit::{Command, Pulse},
+    commit::{Command, Pulse, Rotated},
     conversation::{Conversation, Key, PageNumber},
     hot::Hot,
     stored::{BLOCK_SLOTS, head_bytes, page_bytes, slots_bytes},
@@ -131,8 +131,8 @@ impl Checkpointer {
         if self.commands.send(Command::Rotate(answer)).is_err() {
             return;
         }
-        let Ok(Some(dirty)) = dirty.recv() else { return };
-        if let Err(error) = self.write(&dirty) {
+        let Ok(Some(Rotated { dirty, next_sequence })) = dirty.recv() else { return };
+        if let Err(error) = self.write(&dirty, next_sequence) {
             self.pulse.fail("the base could not be written", &error);
             return;
         }
@@ -141,14 +141,14 @@ impl Checkpointer {
         let _ = self.commands.send(Command::DropOlder);
     }
 
-    fn write(&mut self, dirty: &Dirty) -> io::Result<()> {
+    fn write(&mut self, dirty: &Dirty, next_sequence: u64) -> io::Result<()> {
         for key in &dirty.ended {
             self.base.remove_conversation(*key)?;
         }
         for (key, changed) in &dirty.conversations {
             self.write_conversation(*key, changed)?;
         }
-        self.base.finish()
+        self.base.finish(next_sequence)
     }
 
     fn write_conversation(&mut self, key: Key, changed: &DirtyConversation) -> io::Result<()> {

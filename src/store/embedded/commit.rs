@@ -56,11 +56,18 @@ pub(super) enum Command {
     /// Forget what has expired, a slice between commits at a time, and tell how much that was.
     Sweep(Timestamp, oneshot::Sender<usize>),
     /// Begin a new segment, and hand over what has changed since the last time; none if nothing has.
-    Rotate(SyncSender<Option<Dirty>>),
+    Rotate(SyncSender<Option<Rotated>>),
     /// A checkpoint has what the older segments hold.
     DropOlder,
     /// End after what came before this.
     Stop,
+}
+
+/// What has changed before a new segment began.
+pub(super) struct Rotated {
+    pub(super) dirty: Dirty,
+    /// The first record that is not among the changes.
+    pub(super) next_sequence: u64,
 }
 
 /// What the commit thread shows of itself.
@@ -196,7 +203,7 @@ impl Committer {
                     self.pulse.fail("a segment of the journal could not be begun", &error);
                     return;
                 }
-                let _ = answer.send(dirty);
+                let _ = answer.send(dirty.map(|dirty| Rotated { dirty, next_sequence: self.next_sequence }));
             }
             Command::DropOlder => {
                 if let Err(error) = self.journal.drop_older() {

@@ -82,12 +82,18 @@ impl Conversation {
         self.head.members.is_some() || self.pages.values().any(|hot| !hot.page.live(now).is_empty())
     }
 
-    /// Works out the index anew: later registrations of an id stand on later places.
+    /// Works out the index anew. Of two lives of an id, one of them expired, the later has the higher order.
     pub(super) fn rebuild_index(&mut self) {
         self.index.clear();
         for (number, hot) in &self.pages {
             for (position, message) in hot.page.messages() {
-                self.index.insert(message.id.clone(), Place { page: *number, position });
+                let place = Place { page: *number, position };
+                let before = self.index.get(&message.id).and_then(|known| {
+                    self.pages.get(&known.page)?.page.message(known.position).map(|before| before.order)
+                });
+                if before < Some(message.order) {
+                    self.index.insert(message.id.clone(), place);
+                }
             }
         }
     }

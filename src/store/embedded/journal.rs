@@ -39,6 +39,10 @@ use super::{
 const MAGIC: &[u8; 7] = b"seenbyJ";
 const HEAD_BYTES: usize = 7 + 1 + 8 + 4;
 const FRAME_HEAD_BYTES: usize = 4 + 4 + 8;
+/// A frame that has so many bytes takes no more records. The largest record is that of a roster or an audience of
+/// 100,000 new names: 100,000 x 130 bytes.
+const FRAME_BYTES: usize = 32 << 20;
+const _: () = assert!(FRAME_BYTES + 100_000 * 130 < STORED_BYTES_MAX);
 const ANSWERED: &str = "answered";
 const ANSWERED_BYTES: usize = 8 + 4;
 
@@ -52,21 +56,26 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Begins a new segment, whose first record will have the number `sequence`, after those in `older`.
-    pub(super) fn begin(directory: &Path, older: Vec<(PathBuf, u64)>, sequence: u64) -> io::Result<Self> {
+    /// Opens the segment whose first record will have the number `sequence`, after those in `older`. It is begun,
+    /// unless it is the last of `older` and nothing has been written to it yet.
+    pub(super) fn begin(
+        directory: &Path,
+        mut segments: Vec<(PathBuf, u64)>,
+        sequence: u64,
+    ) -> io::Result<Self> {
         let path = segment_path(directory, sequence);
-        let mut segment = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
-        segment.write_all(&segment_head(sequence))?;
-        segment.sync_all()?;
+        if segments.last().is_none_or(|(last, _)| *last != path) {
+            create_segment(&path, sequence)?;
+            segments.push((path.clone(), HEAD_BYTES as u64));
+        }
+        let segment = OpenOptions::new().append(true).open(&path)?;
         let answered =
             OpenOptions::new().write(true).create(true).truncate(false).open(directory.join(ANSWERED))?;
         sync_directory(directory)?;
-        let mut segments: Vec<_> = older.into_iter().filter(|(older, _)| *older != path).collect();
-        segments.push((path, HEAD_BYTES as u64));
         Ok(Self { directory: directory.to_owned(), segment, answered, segments })
     }
 
-    /// Writes one frame and waits until it would survive a power cut. After an error the journal must not be
+    /// Writes a commit's frame and waits until it would survive a power cut. After an error the journal must not be
     /// used again: what a failed `fdatasync` leaves behind is unknown.
     pub(super) fn append(&mut self, frame: &Frame) -> io::Result<()> {
         let bytes = frame.bytes();
@@ -78,7 +87,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Begins a new segment. Those before it hold the records below `sequence`.
+    /// Begins a new segment, if anything was written to the last. Those before it hold the records below
+    /// `sequence`.
     pub(super) fn rotate(&mut self, sequence: u64) -> io::Result<()> {
         *self = Self::begin(&self.directory, std::mem::take(&mut self.segments), sequence)?;
         Ok(())
@@ -100,22 +110,38 @@ impl Journal {
     }
 }
 
-/// The records of one commit, on their way to disk.
+/// The records of one commit, on their way to disk: one frame, or more of them where one would grow too large.
 #[derive(Debug)]
 pub(super) struct Frame {
     bytes: Vec<u8>,
+    /// Where in the bytes the open frame begins, and the number of its first record.
+    begins: usize,
     first: u64,
     next: u64,
+    /// The number of the first record of all.
+    first_of_all: u64,
 }
 
 impl Frame {
     /// An empty frame, whose first record has the number `sequence`.
     pub(super) fn new(sequence: u64) -> Self {
-        Self { bytes: vec![0; FRAME_HEAD_BYTES], first: sequence, next: sequence }
+        Self {
+            bytes: vec![0; FRAME_HEAD_BYTES],
+            begins: 0,
+            first: sequence,
+            next: sequence,
+            first_of_all: sequence,
+        }
     }
 
     /// Adds a record, and returns its number.
     pub(super) fn push(&mut self, record: &Record) -> u64 {
+        if self.bytes.len() - self.begins > FRAME_BYTES {
+            self.seal();
+            self.begins = self.bytes.len();
+            self.first = self.next;
+            self.bytes.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
+        }
         super::record::encode(record, &mut self.bytes);
         self.next += 1;
         self.next - 1
@@ -123,7 +149,7 @@ impl Frame {
 
     /// Whether it holds no record.
     pub(super) fn is_empty(&self) -> bool {
-        self.next == self.first
+        self.next == self.first_of_all
     }
 
     /// Bytes so far.
@@ -136,15 +162,15 @@ impl Frame {
         self.next
     }
 
-    /// Fills in the head. No more records may come.
+    /// Fills in the head of the open frame.
     pub(super) fn seal(&mut self) {
-        let length = self.bytes.len() - FRAME_HEAD_BYTES;
-        let length =
-            u32::try_from(length).expect("invariant: a commit is bounded by the bodies it came from");
-        self.bytes[..4].copy_from_slice(&length.to_le_bytes());
-        self.bytes[8..16].copy_from_slice(&self.first.to_le_bytes());
-        let crc = crc32fast::hash(&self.bytes[8..]);
-        self.bytes[4..8].copy_from_slice(&crc.to_le_bytes());
+        let frame = &mut self.bytes[self.begins..];
+        let length = u32::try_from(frame.len() - FRAME_HEAD_BYTES).expect("invariant: a frame is bounded");
+        assert!(length as usize <= STORED_BYTES_MAX, "invariant: what is written can be read");
+        frame[..4].copy_from_slice(&length.to_le_bytes());
+        frame[8..16].copy_from_slice(&self.first.to_le_bytes());
+        let crc = crc32fast::hash(&frame[8..]);
+        frame[4..8].copy_from_slice(&crc.to_le_bytes());
     }
 
     fn bytes(&self) -> &[u8] {
@@ -182,6 +208,15 @@ fn segment_path(directory: &Path, sequence: u64) -> PathBuf {
     directory.join(format!("{sequence:020}.journal"))
 }
 
+/// Makes a segment with its head. Only when all of it is on disk does it get its name.
+fn create_segment(path: &Path, sequence: u64) -> io::Result<()> {
+    let unfinished = path.with_extension("new");
+    let mut segment = File::create(&unfinished)?;
+    segment.write_all(&segment_head(sequence))?;
+    segment.sync_all()?;
+    std::fs::rename(unfinished, path)
+}
+
 fn segment_head(sequence: u64) -> Vec<u8> {
     let mut head = MAGIC.to_vec();
     head.push(FORMAT);
@@ -196,40 +231,31 @@ pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// What reading the journal left: the segments, and the number that comes next.
+/// What reading the journal left.
 pub(super) struct Replayed {
+    /// Every segment with its size, oldest first.
     pub(super) segments: Vec<(PathBuf, u64)>,
+    /// The number of the first record that it has or could have.
+    pub(super) first_sequence: u64,
+    /// The number that comes next.
     pub(super) next_sequence: u64,
 }
 
-/// Reads every record of the journal in order, cuts off a torn end, and refuses damage by the file's name.
+/// Reads every record of the journal in order, cuts off a torn end, and refuses damage by the file's name. What it
+/// has read is on disk when it returns, whether or not it was before.
 pub(super) fn replay(
     directory: &Path,
     mut each: impl FnMut(u64, Record) -> Result<(), &'static str>,
 ) -> Result<Replayed, OpenError> {
-    let mut paths: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(OpenError::at(directory))? {
-        let path = entry.map_err(OpenError::at(directory))?.path();
-        if path.extension().is_some_and(|extension| extension == "journal") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
+    let paths = segment_paths(directory).map_err(OpenError::at(directory))?;
     let answered = read_answered(directory)?;
-    let mut replayed = Replayed { segments: Vec::new(), next_sequence: 1 };
+    let mut replayed = Replayed { segments: Vec::new(), first_sequence: 1, next_sequence: 1 };
     for (at, path) in paths.iter().enumerate() {
         let is_last = at + 1 == paths.len();
         let bytes = std::fs::read(path).map_err(OpenError::at(path))?;
-        let Some(first) = read_head(&bytes) else {
-            // A segment whose creation the power cut: nothing was ever written behind its head.
-            if is_last && bytes.len() <= HEAD_BYTES {
-                check_answered(path, 0, replayed.next_sequence, answered)?;
-                std::fs::remove_file(path).map_err(OpenError::at(path))?;
-                break;
-            }
-            return Err(bad_head(path, &bytes));
-        };
+        let first = read_head(&bytes).ok_or_else(|| bad_head(path, &bytes))?;
         if at == 0 {
+            replayed.first_sequence = first;
             replayed.next_sequence = first;
         } else if first != replayed.next_sequence {
             return Err(OpenError::damaged(path, 0, "records are missing before it"));
@@ -238,15 +264,34 @@ pub(super) fn replay(
         replayed.segments.push((path.clone(), end as u64));
         if is_last {
             check_answered(path, end as u64, replayed.next_sequence, answered)?;
-        }
-        if end < bytes.len() {
-            cut(path, end as u64).map_err(OpenError::at(path))?;
-            tracing::warn!(file = %path.display(), at = end, bytes = bytes.len() - end, "cut off a torn end that was never answered");
+            keep(path, end as u64, bytes.len() as u64).map_err(OpenError::at(path))?;
         }
     }
     check_answered(directory, 0, replayed.next_sequence, answered)?;
-    sync_directory(directory).map_err(OpenError::at(directory))?;
     Ok(replayed)
+}
+
+fn segment_paths(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "journal") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Cuts off a torn end, and makes what stands before it durable. A process that was killed may have left it to the
+/// system's cache alone, and whatever is built on it now must not outlive it.
+fn keep(path: &Path, end: u64, length: u64) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    if end < length {
+        tracing::warn!(file = %path.display(), at = end, bytes = length - end, "cut off a torn end that was never answered");
+        file.set_len(end)?;
+    }
+    file.sync_all()
 }
 
 fn bad_head(path: &Path, bytes: &[u8]) -> OpenError {
@@ -297,12 +342,6 @@ fn replay_segment(
         at += FRAME_HEAD_BYTES + length;
     }
     Ok(at)
-}
-
-fn cut(path: &Path, length: u64) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).open(path)?;
-    file.set_len(length)?;
-    file.sync_all()
 }
 
 fn read_head(bytes: &[u8]) -> Option<u64> {

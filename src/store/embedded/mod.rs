@@ -34,6 +34,7 @@ mod conversation;
 mod draft;
 mod engine;
 mod forget;
+mod gathered;
 mod hot;
 mod journal;
 mod mark;
@@ -43,6 +44,7 @@ mod recovery;
 mod register;
 mod roster;
 mod rows;
+mod seal;
 mod stored;
 
 use std::{

@@ -41,7 +41,7 @@ pub(super) struct Recovered {
 
 /// Opens the data directory, and makes one where there is none.
 pub(super) fn recover(path: &Path) -> Result<Recovered, OpenError> {
-    std::fs::create_dir_all(path).map_err(OpenError::at(path))?;
+    create_directory(path).map_err(OpenError::at(path))?;
     let lock = lock(path)?;
     check_format(path)?;
     for name in [JOURNAL, BASE] {
@@ -50,21 +50,51 @@ pub(super) fn recover(path: &Path) -> Result<Recovered, OpenError> {
     sync_directory(path).map_err(OpenError::at(path))?;
 
     let mut found = Found::default();
-    let base = Base::open(&path.join(BASE), |object, bytes| found.object(object, bytes))?;
-    let is_fresh = found.conversations.is_empty();
-    let journal_path = path.join(JOURNAL);
+    let (base_path, journal_path) = (path.join(BASE), path.join(JOURNAL));
+    let (base, covered) = Base::open(&base_path, |object, bytes| found.object(object, bytes))?;
     let replayed = journal::replay(&journal_path, |sequence, record| found.replay(sequence, record))?;
-    if replayed.segments.is_empty() && !is_fresh {
-        return Err(OpenError::damaged(&journal_path, 0, "no segment is there, although the base is in use"));
-    }
     let next_sequence = replayed.next_sequence;
-    if found.sequence_highest >= next_sequence {
-        return Err(OpenError::damaged(&journal_path, 0, "it ends before records that the base has"));
+    match covered {
+        None if replayed.first_sequence > 1 => {
+            return Err(OpenError::damaged(
+                &base_path,
+                0,
+                "it is empty, and the journal does not begin at 1",
+            ));
+        }
+        Some(covered) if replayed.first_sequence > covered => {
+            return Err(OpenError::damaged(
+                &journal_path,
+                0,
+                "records that the base does not have are missing",
+            ));
+        }
+        Some(covered) if covered > next_sequence || found.sequence_highest >= next_sequence => {
+            return Err(OpenError::damaged(&journal_path, 0, "it ends before records that the base has"));
+        }
+        _ => {}
     }
-    let (hot, tracker) = found.finish().map_err(|what| OpenError::damaged(&path.join(BASE), 0, what))?;
+    let (hot, tracker) = found.finish().map_err(|what| OpenError::damaged(&base_path, 0, what))?;
     let journal = Journal::begin(&journal_path, replayed.segments, next_sequence)
         .map_err(OpenError::at(&journal_path))?;
     Ok(Recovered { lock, base, journal, hot, tracker, next_sequence })
+}
+
+/// Makes the directory and those above it, so that their names survive a power cut.
+fn create_directory(path: &Path) -> io::Result<()> {
+    let mut missing = Vec::new();
+    let mut above = Some(path);
+    while let Some(directory) = above.filter(|directory| !directory.exists()) {
+        missing.push(directory);
+        above = directory
+            .parent()
+            .map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    }
+    std::fs::create_dir_all(path)?;
+    for directory in missing.into_iter().chain(above) {
+        sync_directory(directory)?;
+    }
+    Ok(())
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {
@@ -116,6 +146,8 @@ struct Found {
     conversations: HashMap<Key, (ConversationId, Conversation)>,
     /// Slots that each head knew of: if the names of some are missing at the end, the base is damaged.
     slots_known: HashMap<Key, u32>,
+    /// What does not fit together, of conversations that may yet have ended.
+    broken: HashMap<Key, &'static str>,
     tracker: Tracker,
     sequence_highest: u64,
 }
@@ -153,6 +185,7 @@ impl Found {
             Record::Began { id } => return self.begin(Key(sequence), id),
             Record::Ended { conversation } => {
                 self.conversations.remove(&Key(*conversation));
+                self.broken.remove(&Key(*conversation));
                 self.tracker.dirty.ended(Key(*conversation));
                 return Ok(());
             }
@@ -182,7 +215,12 @@ impl Found {
                 self.tracker.dirty.page(key, id, PageNumber(*page));
             }
         }
-        apply(conversation, sequence, record)
+        // While a checkpoint ran, the conversation may have ended before it was written, and the records that it
+        // would have needed are gone: then its end is still to come.
+        if let Err(what) = apply(conversation, sequence, record) {
+            self.broken.insert(key, what);
+        }
+        Ok(())
     }
 
     fn begin(&mut self, key: Key, id: &str) -> Result<(), &'static str> {
@@ -194,7 +232,10 @@ impl Found {
 
     /// Checks that all fits together, and puts it where reads find it.
     fn finish(self) -> Result<(Hot, Tracker), &'static str> {
-        let Self { conversations, slots_known, mut tracker, .. } = self;
+        let Self { conversations, slots_known, broken, mut tracker, .. } = self;
+        if let Some(what) = broken.into_values().next() {
+            return Err(what);
+        }
         let hot = Hot::new();
         let mut by_id: BTreeMap<ConversationId, Conversation> = BTreeMap::new();
         for (key, (id, mut conversation)) in conversations {
