@@ -56,42 +56,56 @@ impl Default for Pace {
 /// of what was asked for:
 ///
 /// ```text
-///  bit 15       wide or narrow entries
-///  bits 14..0   hash of the conversations and messages asked for, in the order asked
-///  entries      8 bytes each for up to 4 messages, else 3 bytes each, low byte first
+///  bits 15..13  bytes of an entry, less 3
+///  bits 12..0   hash of the conversations and messages asked for, in the order asked
+///  entries      3 to 8 bytes each, low byte first
 /// ```
 ///
 /// For the same list, entries are compared place by place: two counts of one generation never look alike as long
 /// as they differ by less than 2^24. For another list (the client scrolled) an entry is looked for anywhere.
 /// Generations are mixed into the entry, so a reset or a message registered anew looks alike with one chance in
-/// 2^24, or 2^64 for up to 4 messages. 20 messages make 62 bytes, 83 characters: an unchanged answer stays under
-/// 240 bytes.
+/// 2^24 for each entry that it is compared with, at the worst: a screen of up to 20 messages shares 60 bytes, so
+/// that an unchanged answer stays under 240 bytes, and fewer messages have longer entries. More than 20 have 5
+/// bytes each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Etag {
     list: u16,
     entries: Vec<u64>,
 }
 
-/// Messages up to which entries have 8 bytes.
-const WIDE_MESSAGES_MAX: usize = 4;
-const WIDE_BYTES: usize = 8;
-const NARROW_BYTES: usize = 3;
-const WIDE_FLAG: u16 = 1 << 15;
+/// A screen, as the byte budget of an answer knows it.
+const SCREEN_MESSAGES: usize = 20;
+/// What the entries of a screen share.
+const SCREEN_BYTES: usize = 60;
+const WIDTH_MIN: usize = 3;
+const WIDTH_MAX: usize = 8;
+/// Of lists longer than a screen, which have no budget: 100 messages against 100 others make 10^4 comparisons, and
+/// 2^40 is a hundred million times that.
+const WIDTH_LONG: usize = 5;
+const HASH_BITS: u32 = 13;
+
+/// Bytes of text that no name is longer than: 100 messages of 5 bytes, and the head, in base64url.
+const TEXT_BYTES_MAX: usize = (2 + 100 * WIDTH_LONG).div_ceil(3) * 4;
 
 impl Etag {
     /// Names these receipts.
     #[must_use]
     pub fn of(screen: &[Named]) -> Self {
         let list = screen.iter().fold(FNV_BASIS, hash_ids);
-        let list = u16::try_from(mix(list) & 0x7fff).expect("invariant: 15 bits");
-        let wide = if screen.len() <= WIDE_MESSAGES_MAX { WIDE_FLAG } else { 0 };
-        let mut etag = Self { list: list | wide, entries: Vec::new() };
+        let hash = u16::try_from(mix(list) & ((1 << HASH_BITS) - 1)).expect("invariant: 13 bits");
+        let width = match screen.len() {
+            0 => WIDTH_MAX,
+            messages if messages <= SCREEN_MESSAGES => (SCREEN_BYTES / messages).min(WIDTH_MAX),
+            _ => WIDTH_LONG,
+        };
+        let width = u16::try_from(width - WIDTH_MIN).expect("invariant: 3 bits");
+        let mut etag = Self { list: width << HASH_BITS | hash, entries: Vec::new() };
         etag.entries = screen.iter().map(|named| entry(named) & etag.mask()).collect();
         etag
     }
 
     fn width(&self) -> usize {
-        if self.list & WIDE_FLAG == 0 { NARROW_BYTES } else { WIDE_BYTES }
+        WIDTH_MIN + usize::from(self.list >> HASH_BITS)
     }
 
     fn mask(&self) -> u64 {
@@ -112,10 +126,14 @@ impl Etag {
     /// Reads what [`fmt::Display`] wrote, without the quotes of the header field; none if it is something else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        if text.len() > TEXT_BYTES_MAX {
+            return None;
+        }
         let bytes = base64url_decode(text)?;
         let (list, rest) = bytes.split_first_chunk()?;
         let mut etag = Self { list: u16::from_le_bytes(*list), entries: Vec::new() };
-        let whole = rest.len() % etag.width() == 0;
+        // Of the eight widths that three bits can say, six are ours.
+        let whole = etag.width() <= WIDTH_MAX && rest.len() % etag.width() == 0;
         etag.entries = rest
             .chunks(etag.width())
             .map(|bytes| bytes.iter().rev().fold(0, |entry, byte| entry << 8 | u64::from(*byte)))
@@ -220,7 +238,9 @@ mod tests {
             let etag = Etag::of(&screen(size));
             assert_eq!(Etag::parse(&etag.to_string()), Some(etag));
         }
-        assert!(Etag::of(&screen(20)).to_string().len() <= 83);
+        assert!((1..=20).all(|size| Etag::of(&screen(size)).to_string().len() <= 83));
+        assert_eq!(Etag::of(&screen(100)).to_string().len(), 670);
+        assert_eq!(Etag::parse(&"A".repeat(16 << 20)), None);
         for bad in ["", "A", "x", "*", "\"\"", "AAAAA", "AAAB", "not an etag", "é"] {
             assert_eq!(Etag::parse(bad), None, "{bad:?}");
         }
@@ -228,7 +248,7 @@ mod tests {
 
     #[test]
     fn only_what_changed_is_missed() {
-        for size in [2, 20] {
+        for size in [2, 9, 20, 100] {
             let before = screen(size);
             let etag = Etag::of(&before);
             assert_eq!(changed(&etag, &before), [0_usize; 0]);
@@ -250,7 +270,7 @@ mod tests {
         assert_eq!(
             changed(&Etag::of(&all[..20]), &all[2..4]),
             [0_usize; 0],
-            "narrow entries against wide ones"
+            "wide entries against narrow ones"
         );
         assert_eq!(changed(&Etag::of(&all[..2]), &all[..20]).len(), 18);
     }

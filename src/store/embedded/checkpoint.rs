@@ -124,6 +124,7 @@ impl Checkpointer {
 
     /// Brings what has changed to the base and lets the journal go; nothing if nothing has changed.
     fn checkpoint(&mut self) {
+        self.pulse.wished.store(false, Ordering::SeqCst);
         if self.pulse.has_failed() {
             return;
         }

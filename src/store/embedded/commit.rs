@@ -11,7 +11,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, SyncSender, TryRecvError},
     },
 };
@@ -34,6 +34,9 @@ use crate::{
 /// Writes that wait at the most; one more is answered with [`StoreError::Overloaded`].
 pub(super) const QUEUE_WRITES_MAX: usize = 16_384;
 
+/// Memory that waiting writes hold at the most, as near as it is counted; one more is answered likewise.
+pub(super) const QUEUE_BYTES_MAX: usize = 256 << 20;
+
 /// A commit takes no more writes once it has so many bytes of journal: its draft must not outgrow memory.
 const COMMIT_BYTES: usize = 1 << 20;
 
@@ -41,7 +44,7 @@ const COMMIT_BYTES: usize = 1 << 20;
 const COMMIT_WRITES: usize = 4_096;
 
 /// Pages that a sweep looks at between two commits.
-const SWEEP_PAGES: usize = 256;
+const SWEEP_PAGES: usize = 64;
 
 /// Decides a write on the draft, and returns what answers it.
 pub(super) type Write = Box<dyn FnOnce(&mut Batch<'_>) -> Settle + Send>;
@@ -74,6 +77,9 @@ pub(super) struct Rotated {
 #[derive(Debug, Default)]
 pub(super) struct Pulse {
     pub(super) failed: AtomicBool,
+    /// Whether a checkpoint was asked for that has not begun yet.
+    pub(super) wished: AtomicBool,
+    pub(super) queued_bytes: AtomicUsize,
     pub(super) commits: AtomicU64,
     pub(super) writes: AtomicU64,
     pub(super) journal_bytes: AtomicU64,
@@ -108,13 +114,16 @@ pub(super) struct Committer {
 struct Sweep {
     now: Timestamp,
     swept: usize,
-    answer: oneshot::Sender<usize>,
+    /// Who asked. All are told what went while the sweep ran.
+    answers: Vec<oneshot::Sender<usize>>,
 }
 
 impl Committer {
     /// Works until it is told to stop, or nobody is left to tell it anything.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
         let mut sweep: Option<Sweep> = None;
+        // What was left by the last process counts as well.
+        self.wish_if_full();
         loop {
             let command = if sweep.is_some() {
                 match commands.try_recv() {
@@ -135,7 +144,11 @@ impl Committer {
             match left_over {
                 None => {}
                 Some(Command::Stop) => return,
-                Some(Command::Sweep(now, answer)) => sweep = Some(Sweep { now, swept: 0, answer }),
+                Some(Command::Sweep(now, answer)) => {
+                    let sweep = sweep.get_or_insert(Sweep { now, swept: 0, answers: Vec::new() });
+                    sweep.now = sweep.now.max(now);
+                    sweep.answers.push(answer);
+                }
                 Some(other) => self.tend(other),
             }
             sweep = sweep.and_then(|sweep| self.sweep_slice(sweep));
@@ -188,11 +201,19 @@ impl Committer {
         }
         let journal_bytes = self.journal.bytes();
         self.pulse.journal_bytes.store(journal_bytes, Ordering::Relaxed);
-        if journal_bytes >= self.journal_bytes_max {
-            // If one is wished for already, that one will do.
-            let _ = self.wishes.try_send(Wish::Checkpoint);
-        }
+        self.wish_if_full();
         Ok(())
+    }
+
+    /// Asks for a checkpoint if the journal has grown to its bound, unless one was asked for already.
+    fn wish_if_full(&self) {
+        if self.journal.bytes() >= self.journal_bytes_max
+            && !self.pulse.wished.swap(true, Ordering::SeqCst)
+            && self.wishes.try_send(Wish::Checkpoint).is_err()
+        {
+            // Others have asked for one and wait for it.
+            self.pulse.wished.store(false, Ordering::SeqCst);
+        }
     }
 
     fn tend(&mut self, command: Command) {
@@ -221,7 +242,9 @@ impl Committer {
     fn sweep_slice(&mut self, mut sweep: Sweep) -> Option<Sweep> {
         let due = self.tracker.due(sweep.now, SWEEP_PAGES);
         if due.is_empty() || self.pulse.has_failed() {
-            let _ = sweep.answer.send(sweep.swept);
+            for answer in sweep.answers {
+                let _ = answer.send(sweep.swept);
+            }
             return None;
         }
         let hot = self.hot.clone();

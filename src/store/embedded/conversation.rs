@@ -191,7 +191,7 @@ pub(super) fn apply(target: &mut impl Target, sequence: u64, record: Record) -> 
             let mut is_new = false;
             change_page(target, sequence, page, |_| is_new = true);
             if is_new {
-                forget(target, Place { page, position });
+                forget(target, page, position.only());
             }
             Ok(())
         }
@@ -258,12 +258,15 @@ fn change_page(
     }
 }
 
-/// Forgets what stands at `place`, whatever the number of its last change. Also how a sweep does it, which leaves
-/// no record: expiry is known from the message itself.
-pub(super) fn forget(target: &mut impl Target, place: Place) {
-    let Some(hot) = target.page(place.page) else { return };
-    if let Some(id) = hot.page.message(place.position).map(|message| message.id.clone()) {
-        hot.page.forget(place.position);
-        target.displaced(&id, place);
+/// Forgets what stands at `positions`, whatever the number of the page's last change, and says how many messages
+/// that were. Also how a sweep does it, which leaves no record: expiry is known from the message itself.
+pub(super) fn forget(target: &mut impl Target, page: PageNumber, positions: Positions) -> usize {
+    let Some(hot) = target.page(page) else { return 0 };
+    let ids = positions.iter().filter_map(|at| hot.page.message(at).map(|message| (at, message.id.clone())));
+    let gone: Vec<_> = ids.collect();
+    hot.page.forget(positions);
+    for (position, id) in &gone {
+        target.displaced(id, Place { page, position: *position });
     }
+    gone.len()
 }

@@ -194,14 +194,26 @@ impl Editing<'_> {
         }
     }
 
-    /// The numbers of all pages, in the order of their messages.
-    pub(super) fn page_numbers(&self) -> Vec<PageNumber> {
-        let published = self.published.into_iter().flat_map(|published| published.pages.keys());
-        let mut numbers: Vec<_> = published.chain(self.draft.pages.keys()).copied().collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.retain(|number| self.look(*number).is_some());
-        numbers
+    /// All pages as they are to be, in the order of their messages.
+    pub(super) fn pages(&self) -> impl Iterator<Item = (PageNumber, &Page)> {
+        let published = self.published.into_iter().flat_map(|published| published.pages.iter());
+        let mut published = published.filter(|(number, _)| !self.draft.pages.contains_key(number)).peekable();
+        let mut drafted = self.draft.pages.iter().peekable();
+        std::iter::from_fn(move || {
+            loop {
+                let is_drafted = match (published.peek(), drafted.peek()) {
+                    (Some((published, _)), Some((drafted, _))) => drafted < published,
+                    (None, drafted) => drafted.is_some(),
+                    (Some(_), None) => false,
+                };
+                if !is_drafted {
+                    return published.next().map(|(number, hot)| (*number, &hot.page));
+                }
+                if let Some((number, Some(hot))) = drafted.next() {
+                    return Some((*number, &hot.page));
+                }
+            }
+        })
     }
 
     /// The last page, if there is one.

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::{
     OpenError, Options,
     checkpoint::{Checkpointer, Wish},
-    commit::{Command, Committer, Pulse, QUEUE_WRITES_MAX, Settle, Write},
+    commit::{Command, Committer, Pulse, QUEUE_BYTES_MAX, QUEUE_WRITES_MAX, Settle, Write},
     draft::Batch,
     forget,
     hot::Hot,
@@ -28,12 +28,12 @@ use super::{
 };
 use crate::{
     domain::{
-        ConversationId, MessageId, Order, Receipts, RegisterOutcome, Registration, RosterChange, Slot,
-        Timestamp, UserId,
+        Audience, ConversationId, MessageId, Order, Receipts, RegisterOutcome, Registration, RosterChange,
+        Slot, Timestamp, UserId,
     },
     store::{
-        Answer, Half, Mark, Marked, MessageReceipts, ReadersPart, RosterPart, Store, StoreError, Unread,
-        Vitals,
+        Answer, Half, Mark, Marked, MessageReceipts, Read, ReadersPart, RosterPart, Store, StoreError,
+        Unread, Vitals,
     },
 };
 
@@ -103,13 +103,19 @@ impl EmbeddedStore {
         let _ = tokio::task::spawn_blocking(wait).await;
     }
 
+    /// Puts a write that holds about `bytes` of memory into the queue.
     fn write<T: Send + 'static>(
         &self,
+        bytes: usize,
         decide: impl FnOnce(&mut Batch<'_>) -> T + Send + 'static,
     ) -> Answer<'_, T> {
         let (answer, answered) = oneshot::channel();
+        let Some(held) = Held::take(&self.pulse, bytes) else {
+            return Box::pin(ready(Err(StoreError::Overloaded)));
+        };
         let write: Write = Box::new(move |batch| {
             let decided = decide(batch);
+            drop(held);
             let settle: Settle = Box::new(move |outcome| {
                 // Nobody waits any more if the client hung up; the write is made all the same.
                 let _ = answer.send(outcome.map(|()| decided));
@@ -159,6 +165,48 @@ impl EmbeddedStore {
     }
 }
 
+/// The memory that a write holds while it waits.
+struct Held {
+    pulse: Arc<Pulse>,
+    bytes: usize,
+}
+
+impl Held {
+    fn take(pulse: &Arc<Pulse>, bytes: usize) -> Option<Self> {
+        let held = Self { pulse: pulse.clone(), bytes };
+        let before = pulse.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+        // One write alone is always let in, however large.
+        (before == 0 || before + bytes <= QUEUE_BYTES_MAX).then_some(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.pulse.queued_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// About what a list of ids takes: a pointer and a length each, the counters, and the text, shared by many.
+fn bytes_of<T>(ids: &[T]) -> usize {
+    64 * ids.len()
+}
+
+fn bytes_of_registrations(registrations: &[Registration]) -> usize {
+    let audiences = registrations.iter().map(|sent| match &sent.audience {
+        Audience::Roster => 0,
+        Audience::Users(users) => bytes_of(users),
+    });
+    audiences.sum::<usize>() + 4 * bytes_of(registrations)
+}
+
+fn bytes_of_marks(marks: &[Mark]) -> usize {
+    let read = marks.iter().map(|mark| match &mark.read {
+        Read::Messages(messages) => bytes_of(messages),
+        Read::UpTo(_) | Read::UpToOrder(_) => 0,
+    });
+    read.sum::<usize>() + 4 * bytes_of(marks)
+}
+
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.stop(false)();
@@ -167,7 +215,7 @@ impl Drop for EmbeddedStore {
 
 impl Store for EmbeddedStore {
     fn replace_roster(&self, conversation: ConversationId, members: Vec<UserId>) -> Answer<'_, RosterChange> {
-        self.write(move |batch| roster::replace(batch, &conversation, &members))
+        self.write(bytes_of(&members), move |batch| roster::replace(batch, &conversation, &members))
     }
 
     fn change_roster(
@@ -177,7 +225,9 @@ impl Store for EmbeddedStore {
         remove: Vec<UserId>,
         members_max: usize,
     ) -> Answer<'_, RosterChange> {
-        self.write(move |batch| roster::change(batch, &conversation, &add, &remove, members_max))
+        self.write(bytes_of(&add) + bytes_of(&remove), move |batch| {
+            roster::change(batch, &conversation, &add, &remove, members_max)
+        })
     }
 
     fn roster<'a>(
@@ -199,7 +249,7 @@ impl Store for EmbeddedStore {
     }
 
     fn forget_conversation(&self, conversation: ConversationId) -> Answer<'_, ()> {
-        self.write(move |batch| batch.end(&conversation))
+        self.write(0, move |batch| batch.end(&conversation))
     }
 
     fn register(
@@ -208,7 +258,9 @@ impl Store for EmbeddedStore {
         registrations: Vec<Registration>,
         now: Timestamp,
     ) -> Answer<'_, Vec<RegisterOutcome>> {
-        self.write(move |batch| register::register(batch, &conversation, &registrations, now))
+        self.write(bytes_of_registrations(&registrations), move |batch| {
+            register::register(batch, &conversation, &registrations, now)
+        })
     }
 
     fn message<'a>(
@@ -240,7 +292,7 @@ impl Store for EmbeddedStore {
         message: MessageId,
         now: Timestamp,
     ) -> Answer<'_, ()> {
-        self.write(move |batch| forget::forget_message(batch, &conversation, &message, now))
+        self.write(0, move |batch| forget::forget_message(batch, &conversation, &message, now))
     }
 
     fn reset_message(
@@ -249,11 +301,11 @@ impl Store for EmbeddedStore {
         message: MessageId,
         now: Timestamp,
     ) -> Answer<'_, bool> {
-        self.write(move |batch| forget::reset_message(batch, &conversation, &message, now))
+        self.write(0, move |batch| forget::reset_message(batch, &conversation, &message, now))
     }
 
     fn mark(&self, marks: Vec<Mark>, now: Timestamp) -> Answer<'_, Vec<Marked>> {
-        self.write(move |batch| mark::mark(batch, marks, now))
+        self.write(bytes_of_marks(&marks), move |batch| mark::mark(batch, marks, now))
     }
 
     fn unread<'a>(
@@ -303,6 +355,7 @@ impl Store for EmbeddedStore {
     fn vitals(&self) -> Vitals {
         Vitals {
             can_commit: !self.pulse.has_failed()
+                && self.pulse.journal_bytes.load(Ordering::Relaxed) < self.journal_bytes_refuse
                 && self.threads.lock().unwrap_or_else(PoisonError::into_inner).is_some(),
             conversations: self.hot.conversations(),
             messages: self.hot.messages(),

@@ -56,10 +56,7 @@ pub(super) fn sweep(
         let mut swept = 0;
         for &page in pages {
             let expired = editing.look(page).map(|page| page.expired(now)).unwrap_or_default();
-            for position in expired.iter() {
-                forget(editing, Place { page, position });
-                swept += 1;
-            }
+            swept += forget(editing, page, expired);
         }
         editing.drop_empty(pages);
         swept

@@ -103,8 +103,10 @@ impl Marking {
     /// Costs a few steps for each page that was read before, and looks closer only where something may be new.
     fn take_range(&mut self, editing: &Editing<'_>, order: Order, marked: &mut Marked) {
         let Some(reader) = self.reader else { return };
-        for number in editing.page_numbers() {
-            let Some(page) = editing.look(number) else { continue };
+        for (number, page) in editing.pages() {
+            if page.order_first() > Some(order) {
+                break;
+            }
             let range = page.up_to(order).0 & page.live(self.now).0;
             let read = Positions(page.read_by(reader).0 & range);
             marked.already += read.len();

@@ -49,7 +49,8 @@ pub struct Page {
     held: u64,
     /// The end of the first message to expire.
     expires_first: Option<ExpiresAt>,
-    /// The order of the last message put in, whether or not it is still there.
+    /// The orders of the first and the last message put in, whether or not they are still there.
+    order_first: Option<Order>,
     order_last: Option<Order>,
 }
 
@@ -75,9 +76,10 @@ impl Page {
     /// Puts a message at `position`, with nobody having read it. Its order is above that of the ones before.
     pub fn put(&mut self, position: Position, message: Message, audience: Arc<SlotSet>) {
         assert!(position.index() < PAGE_MESSAGES_MAX, "invariant: a position is 0 to 63");
-        self.forget(position);
+        self.forget(position.only());
         self.expires_first =
             Some(self.expires_first.map_or(message.expires_at, |end| end.min(message.expires_at)));
+        self.order_first = Some(self.order_first.map_or(message.order, |first| first.min(message.order)));
         self.order_last = self.order_last.max(Some(message.order));
         let members = u32::try_from(audience.len()).expect("invariant: slots are u32");
         let of = members - u32::from(audience.contains(message.sender));
@@ -154,6 +156,12 @@ impl Page {
     #[must_use]
     pub fn expires_first(&self) -> Option<ExpiresAt> {
         self.expires_first
+    }
+
+    /// The order of the first message it ever held: all it holds are at or behind it.
+    #[must_use]
+    pub fn order_first(&self) -> Option<Order> {
+        self.order_first
     }
 
     /// The order of the last message it ever held: all it holds are at or before it.
@@ -252,26 +260,34 @@ impl Page {
         }
     }
 
-    /// Forgets the message at `position`, and who has read it.
-    pub fn forget(&mut self, position: Position) {
-        let only = position.only().0;
-        if self.held & only == 0 {
+    /// Forgets the messages at `positions`, and who has read them.
+    pub fn forget(&mut self, positions: Positions) {
+        let gone = positions.0 & self.held;
+        if gone == 0 {
             return;
         }
-        self.clear(only);
-        self.held &= !only;
-        Arc::make_mut(&mut self.messages)[position.index()] = None;
-        self.expires_first = self.messages().map(|(_, message)| message.expires_at).min();
-        Arc::make_mut(&mut self.of)[position.index()] = 0;
+        self.clear(gone);
+        self.held &= !gone;
+        let messages = Arc::make_mut(&mut self.messages);
+        let ofs = Arc::make_mut(&mut self.of);
+        for position in Positions(gone).iter() {
+            messages[position.index()] = None;
+            ofs[position.index()] = 0;
+        }
         let sent = Arc::make_mut(&mut self.sent);
-        sent.iter_mut().for_each(|(_, positions)| *positions &= !only);
+        sent.iter_mut().for_each(|(_, positions)| *positions &= !gone);
         sent.retain(|(_, positions)| *positions != 0);
         let audiences = Arc::make_mut(&mut self.audiences);
-        audiences.iter_mut().for_each(|audience| audience.positions &= !only);
+        audiences.iter_mut().for_each(|audience| audience.positions &= !gone);
         audiences.retain(|audience| audience.positions != 0);
+        self.expires_first = self.messages().map(|(_, message)| message.expires_at).min();
     }
 
     fn clear(&mut self, positions: u64) {
+        if self.held & !positions == 0 {
+            // Nothing is left that a row could be about.
+            self.rows.clear();
+        }
         for block in &mut self.rows {
             if block.iter().any(|row| row & positions != 0) {
                 Arc::make_mut(block).iter_mut().for_each(|row| *row &= !positions);
@@ -297,98 +313,4 @@ impl Page {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::MessageId;
-
-    fn message(name: &str, sender: u32, order: u64) -> Message {
-        Message {
-            id: MessageId::new(name).unwrap(),
-            sender: Slot(sender),
-            order_asked: false,
-            order: Order(order),
-            audience_asked: false,
-            expires_in_s: None,
-            expires_at: ExpiresAt { unix_s: order },
-            generation: Generation(order),
-        }
-    }
-
-    fn page(messages: u8) -> Page {
-        let audience = Arc::new((0..1_000).map(Slot).collect::<SlotSet>());
-        let mut page = Page::default();
-        for at in 0..messages {
-            page.put(
-                Position(at),
-                message(&format!("m{at}"), u32::from(at), u64::from(at) + 1),
-                audience.clone(),
-            );
-        }
-        page
-    }
-
-    #[test]
-    fn a_mark_counts_once_and_never_for_the_sender() {
-        let mut page = page(3);
-        assert_eq!(
-            page.mark(Slot(1), Positions(0b111)),
-            Positions(0b101),
-            "1 sent the message at position 1"
-        );
-        assert_eq!(page.mark(Slot(1), Positions(0b111)), Positions(0));
-        assert_eq!(page.mark(Slot(1_000), Positions(0b111)), Positions(0), "outside the audience");
-        assert_eq!(page.mark(Slot(999), Positions(u64::MAX)), Positions(0b111), "no message, no mark");
-        let counts = |at| page.receipts(Position(at)).map(|receipts| (receipts.read, receipts.of));
-        assert_eq!([counts(0), counts(1), counts(3)], [Some((2, 999)), Some((1, 999)), None]);
-    }
-
-    #[test]
-    fn readers_and_the_unread_share_out_the_audience() {
-        let mut page = page(2);
-        page.mark(Slot(700), Positions(0b01));
-        page.mark(Slot(3), Positions(0b11));
-        let list =
-            |read, after| page.readers(Position(0), read, after).map(|slot| slot.0).collect::<Vec<_>>();
-        assert_eq!(list(true, None), [3, 700]);
-        assert_eq!(list(true, Some(Slot(3))), [700]);
-        assert_eq!(list(false, None).len(), 997, "1,000 less the sender and two readers");
-        assert!(!list(false, None).contains(&0));
-    }
-
-    #[test]
-    fn a_copy_changes_alone() {
-        let mut before = page(1);
-        before.mark(Slot(5), Positions(1));
-        let mut after = before.clone();
-        after.mark(Slot(6), Positions(1));
-        after.reset(Position(0), Generation(99));
-        assert_eq!(before.receipts(Position(0)).map(|receipts| receipts.read), Some(1));
-        assert!(before.read_by(Slot(5)).contains(Position(0)));
-        let receipts = after.receipts(Position(0)).unwrap();
-        assert_eq!((receipts.read, receipts.generation), (0, Generation(99)));
-    }
-
-    #[test]
-    fn a_forgotten_message_leaves_nothing_behind() {
-        let mut page = page(2);
-        page.mark(Slot(7), Positions(0b11));
-        page.forget(Position(0));
-        assert_eq!((page.message(Position(0)), page.receipts(Position(0))), (None, None));
-        assert!(page.audience(Position(0)).is_none());
-        assert_eq!(page.rows().collect::<Vec<_>>(), [(Slot(7), Positions(0b10))]);
-        assert!(!page.is_empty());
-        page.forget(Position(1));
-        assert!(page.is_empty());
-        assert_eq!(page.rows().count(), 0);
-    }
-
-    #[test]
-    fn a_page_tells_what_is_live_and_what_comes_first() {
-        let page = page(3);
-        let now = Timestamp { unix_ms: 2_000 };
-        assert_eq!(page.live(now), Positions(0b100));
-        assert_eq!(page.expired(now), Positions(0b011));
-        assert_eq!(page.up_to(Order(2)), Positions(0b011));
-        assert_eq!(page.expires_first(), Some(ExpiresAt { unix_s: 1 }));
-    }
-}
+mod tests;

@@ -1,0 +1,90 @@
+//! Pages, mark by mark.
+
+use super::*;
+use crate::domain::MessageId;
+
+fn message(name: &str, sender: u32, order: u64) -> Message {
+    Message {
+        id: MessageId::new(name).unwrap(),
+        sender: Slot(sender),
+        order_asked: false,
+        order: Order(order),
+        audience_asked: false,
+        expires_in_s: None,
+        expires_at: ExpiresAt { unix_s: order },
+        generation: Generation(order),
+    }
+}
+
+fn page(messages: u8) -> Page {
+    let audience = Arc::new((0..1_000).map(Slot).collect::<SlotSet>());
+    let mut page = Page::default();
+    for at in 0..messages {
+        page.put(
+            Position(at),
+            message(&format!("m{at}"), u32::from(at), u64::from(at) + 1),
+            audience.clone(),
+        );
+    }
+    page
+}
+
+#[test]
+fn a_mark_counts_once_and_never_for_the_sender() {
+    let mut page = page(3);
+    assert_eq!(page.mark(Slot(1), Positions(0b111)), Positions(0b101), "1 sent the message at position 1");
+    assert_eq!(page.mark(Slot(1), Positions(0b111)), Positions(0));
+    assert_eq!(page.mark(Slot(1_000), Positions(0b111)), Positions(0), "outside the audience");
+    assert_eq!(page.mark(Slot(999), Positions(u64::MAX)), Positions(0b111), "no message, no mark");
+    let counts = |at| page.receipts(Position(at)).map(|receipts| (receipts.read, receipts.of));
+    assert_eq!([counts(0), counts(1), counts(3)], [Some((2, 999)), Some((1, 999)), None]);
+}
+
+#[test]
+fn readers_and_the_unread_share_out_the_audience() {
+    let mut page = page(2);
+    page.mark(Slot(700), Positions(0b01));
+    page.mark(Slot(3), Positions(0b11));
+    let list = |read, after| page.readers(Position(0), read, after).map(|slot| slot.0).collect::<Vec<_>>();
+    assert_eq!(list(true, None), [3, 700]);
+    assert_eq!(list(true, Some(Slot(3))), [700]);
+    assert_eq!(list(false, None).len(), 997, "1,000 less the sender and two readers");
+    assert!(!list(false, None).contains(&0));
+}
+
+#[test]
+fn a_copy_changes_alone() {
+    let mut before = page(1);
+    before.mark(Slot(5), Positions(1));
+    let mut after = before.clone();
+    after.mark(Slot(6), Positions(1));
+    after.reset(Position(0), Generation(99));
+    assert_eq!(before.receipts(Position(0)).map(|receipts| receipts.read), Some(1));
+    assert!(before.read_by(Slot(5)).contains(Position(0)));
+    let receipts = after.receipts(Position(0)).unwrap();
+    assert_eq!((receipts.read, receipts.generation), (0, Generation(99)));
+}
+
+#[test]
+fn a_forgotten_message_leaves_nothing_behind() {
+    let mut page = page(2);
+    page.mark(Slot(7), Positions(0b11));
+    page.forget(Position(0).only());
+    assert_eq!((page.message(Position(0)), page.receipts(Position(0))), (None, None));
+    assert!(page.audience(Position(0)).is_none());
+    assert_eq!(page.rows().collect::<Vec<_>>(), [(Slot(7), Positions(0b10))]);
+    assert!(!page.is_empty());
+    page.forget(Position(1).only());
+    assert!(page.is_empty());
+    assert_eq!(page.rows().count(), 0);
+}
+
+#[test]
+fn a_page_tells_what_is_live_and_what_comes_first() {
+    let page = page(3);
+    let now = Timestamp { unix_ms: 2_000 };
+    assert_eq!(page.live(now), Positions(0b100));
+    assert_eq!(page.expired(now), Positions(0b011));
+    assert_eq!(page.up_to(Order(2)), Positions(0b011));
+    assert_eq!(page.expires_first(), Some(ExpiresAt { unix_s: 1 }));
+}
