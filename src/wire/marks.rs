@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MessageRefused, objects, present};
+use super::{MessageRefused, objects, present, present_ids};
 use crate::wire::Code;
 
 /// `POST /v1/conversations/{c}/marks`: exactly one of `messages`, `up_to` and `up_to_order`.
@@ -13,7 +13,7 @@ pub struct MarkRequest {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub reader: Option<String>,
     /// 1 to 1,000 messages.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_ids")]
     pub messages: Option<Vec<String>>,
     /// Everything up to and including this message.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -52,7 +52,7 @@ pub struct BulkMarkEntry {
     /// Who has read.
     pub reader: String,
     /// 1 to 1,000 messages.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_ids")]
     pub messages: Option<Vec<String>>,
     /// Everything up to and including this message.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]

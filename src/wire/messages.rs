@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, objects, present};
+use super::{Code, objects, present, present_ids};
 
 /// `PUT /v1/conversations/{c}/messages/{m}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,7 +11,7 @@ pub struct RegisterRequest {
     /// Who sent the message.
     pub sender: String,
     /// Whom it is for, in place of the roster.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_ids")]
     pub audience: Option<Vec<String>>,
     /// How long its receipts live, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -30,7 +30,7 @@ pub struct RegisterEntry {
     /// Who sent the message.
     pub sender: String,
     /// Whom it is for, in place of the roster.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_ids")]
     pub audience: Option<Vec<String>>,
     /// How long its receipts live, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]

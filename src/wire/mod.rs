@@ -30,7 +30,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
 /// A field that may be left out, but not `null`: give it to serde as `deserialize_with`, beside `default`.
@@ -63,8 +63,62 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+/// Items of a list that are kept: one more than the most that any list of ids or of entries may have, so that it is
+/// seen to be too long without being held. What follows is checked to be JSON, and passed over.
+const IDS_KEPT: usize = 100_001;
+const OBJECTS_KEPT: usize = 1_001;
+
+/// A list of ids: give it to serde as `deserialize_with`.
+fn ids<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    from.deserialize_seq(First { kept: IDS_KEPT, item: PhantomData })
+}
+
+/// A list of ids that may be left out, but not `null`.
+fn present_ids<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    ids(from).map(Some)
+}
+
 /// A list of objects: give it to serde as `deserialize_with`.
 fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
-    let objects = Vec::<Object<T>>::deserialize(from)?;
+    let objects: Vec<Object<T>> = from.deserialize_seq(First { kept: OBJECTS_KEPT, item: PhantomData })?;
     Ok(objects.into_iter().map(|Object(shape)| shape).collect())
+}
+
+/// The first items of a list.
+struct First<T> {
+    kept: usize,
+    item: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for First<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Vec<T>, S::Error> {
+        let mut items = Vec::new();
+        while items.len() < self.kept {
+            match list.next_element()? {
+                Some(item) => items.push(item),
+                None => return Ok(items),
+            }
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(items)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_list_without_end_no_more_is_held_than_tells_that_it_is_too_long() {
+        let text = format!(r#"{{"members":["a"{}]}}"#, r#","a""#.repeat(300_000));
+        let roster: RosterReplaceRequest = serde_json::from_str(&text).unwrap();
+        assert_eq!(roster.members.len(), IDS_KEPT);
+        assert!(serde_json::from_str::<RosterReplaceRequest>(&text[..text.len() - 2]).is_err());
+    }
 }

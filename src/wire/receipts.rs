@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, objects, present};
+use super::{Code, ids, objects, present};
 
 /// `GET /v1/conversations/{c}/receipts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,7 @@ pub struct QueryPull {
     /// The conversation.
     pub conversation: String,
     /// Its messages.
+    #[serde(deserialize_with = "ids")]
     pub messages: Vec<String>,
 }
 

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::present;
+use super::{ids, present};
 
 /// `PUT /v1/conversations/{c}/members`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RosterReplaceRequest {
     /// The members: a set.
+    #[serde(deserialize_with = "ids")]
     pub members: Vec<String>,
 }
 
@@ -17,10 +18,10 @@ pub struct RosterReplaceRequest {
 #[serde(deny_unknown_fields)]
 pub struct RosterChangeRequest {
     /// Who joins; nobody if left out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "ids")]
     pub add: Vec<String>,
     /// Who leaves; nobody if left out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "ids")]
     pub remove: Vec<String>,
 }
 
