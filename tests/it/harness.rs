@@ -23,6 +23,8 @@ const FIRST_LINE: &str = "seenby listening on ";
 pub(crate) struct Running {
     child: Child,
     url: String,
+    /// What the binary is started under, if anything, such as strace.
+    under: Vec<String>,
     args: Vec<String>,
     /// Kept open, so that the server can go on writing.
     _output: BufReader<ChildStdout>,
@@ -32,11 +34,17 @@ impl Running {
     /// Starts `seenby serve ARGS` and waits until it says where it listens. Without `--listen` among them it
     /// takes a free port.
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Self::start_under(&[], args)
+    }
+
+    /// The same, as the arguments of another command, which must become the server's process itself.
+    pub(crate) fn start_under(under: &[&str], args: &[&str]) -> Self {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let mut args = owned(args);
         if !args.iter().any(|arg| arg == "--listen") {
-            args.extend(["--listen".to_owned(), "127.0.0.1:0".to_owned()]);
+            args.extend(owned(&["--listen", "127.0.0.1:0"]));
         }
-        Self::launch(args)
+        Self::launch(owned(under), args)
     }
 
     /// Starts on the data directory `data`, and a port that stays the same over [`Running::restart`].
@@ -45,8 +53,12 @@ impl Running {
         Self::start(&["--data", data, "--listen", &free_address()])
     }
 
-    fn launch(args: Vec<String>) -> Self {
-        let mut child = Command::new(binary())
+    fn launch(under: Vec<String>, args: Vec<String>) -> Self {
+        let mut command = Command::new(under.first().map_or_else(binary, PathBuf::from));
+        if let Some((_, rest)) = under.split_first() {
+            command.args(rest).arg(binary());
+        }
+        let mut child = command
             .arg("serve")
             .args(&args)
             .stdin(Stdio::null())
@@ -58,7 +70,7 @@ impl Running {
             let _ = child.kill();
             panic!("serve {args:?} began with {line:?} and ended with {:?}", child.wait());
         };
-        Self { child, url, args, _output: output }
+        Self { child, url, under, args, _output: output }
     }
 
     /// Where it listens: `http://127.0.0.1:12345`.
@@ -77,18 +89,28 @@ impl Running {
         self.child.wait().expect("it ends");
     }
 
-    /// SIGTERM, and waits for its end.
-    pub(crate) fn terminate(mut self) -> ExitStatus {
+    /// SIGTERM, and goes on at once.
+    pub(crate) fn begin_to_end(&self) {
         let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
         rustix::process::kill_process(pid.expect("a pid"), rustix::process::Signal::TERM).expect("a signal");
-        wait_for("the server to end after SIGTERM", || self.child.try_wait().expect("a child"))
+    }
+
+    /// Waits for its end, whatever brings it about.
+    pub(crate) fn ended(mut self) -> ExitStatus {
+        wait_for("the server to end", || self.child.try_wait().expect("a child"))
+    }
+
+    /// SIGTERM, and waits for its end.
+    pub(crate) fn terminate(self) -> ExitStatus {
+        self.begin_to_end();
+        self.ended()
     }
 
     /// SIGKILL, and starts anew with the same arguments.
     pub(crate) fn restart(self) -> Self {
-        let args = self.args.clone();
+        let (under, args) = (self.under.clone(), self.args.clone());
         self.kill();
-        Self::launch(args)
+        Self::launch(under, args)
     }
 }
 

@@ -5,6 +5,7 @@
 mod api;
 mod cli;
 mod harness;
+mod process;
 mod readme;
 mod replay;
 mod store;
