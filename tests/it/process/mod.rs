@@ -1,12 +1,16 @@
 //! The real binary over its whole life: under load, killed, ended, started again, and watched at its system calls.
 //!
-//! `group` and `expiry` are a server that goes on; `lives`, `ends` and `kills` are one that does not.
+//! `group` and `expiry` are a server that goes on; `lives`, `ends` and `kills` are one that does not; `order` and
+//! `pending` watch the disk, `calls` reads what strace saw.
 
+mod calls;
 mod ends;
 mod expiry;
 mod group;
 mod kills;
 mod lives;
+mod order;
+mod pending;
 
 use std::{net::SocketAddr, path::Path};
 
