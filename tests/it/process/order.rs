@@ -77,7 +77,7 @@ mod with_tools {
     use super::{
         super::{
             calls::{self, TRACE, check},
-            chat, client, start_under,
+            chat, client, read, start, start_under,
         },
         slot,
     };
@@ -132,5 +132,34 @@ mod with_tools {
         assert_eq!(readers, members[1..], "each mark's answer was found, once");
         let commits = calls.iter().filter(|call| call.is_journal_write()).count();
         assert!(commits >= usize::from(ALONE), "those who were alone had commits of their own: {commits}");
+    }
+
+    #[tokio::test]
+    #[ignore = "needs strace"]
+    async fn what_a_killed_process_had_not_synced_is_synced_before_it_is_shown() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        let trace = directory.path().join("trace");
+        // The third is the mark's, after the roster's and the message's.
+        let killed = under(&trace, &["-e", "inject=fdatasync:error=EIO:signal=KILL:when=3"]);
+        let server = start_under(&killed, &data, &[]);
+        let one = client(&server);
+        chat(&one, "c", &["r0", "r1"], &["m1"]).await;
+        assert!(one.mark_messages("c", "r1", &["m1"]).await.is_err(), "it died on the way to the disk");
+        assert_eq!(server.ended().code(), None);
+
+        std::fs::remove_file(&trace).unwrap();
+        let server = start_under(&under(&trace, &[]), &data, &[]);
+        assert_eq!(read(&client(&server), "c", "m1").await, Some(1), "the kernel still had it");
+        let pid = server.pid();
+        server.kill();
+        let calls = calls::read(&calls::whole(&trace, pid));
+        let ready = calls.iter().find(|call| call.bytes.starts_with(b"seenby listening")).unwrap();
+        let segment = data.join("journal/00000000000000000001.journal");
+        let is_synced = calls.iter().any(|call| {
+            call.is_sync_of(segment.to_str().unwrap()) && call.succeeded.is_some_and(|end| end < ready.began)
+        });
+        assert!(is_synced, "a power cut now would take away what is shown");
+        assert_eq!(read(&client(&start(&data, &[])), "c", "m1").await, Some(1));
     }
 }
