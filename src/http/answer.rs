@@ -17,6 +17,7 @@ use hyper::{
     header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
 };
 use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{problem::Failure, watch::InFlight};
 
@@ -54,8 +55,13 @@ fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Byt
 }
 
 /// The response as hyper writes it: without a body, but with its length, if the method was `HEAD`. The request
-/// counts as in flight until the body has been written.
-pub(super) fn seal(response: Response<Bytes>, method: &Method, in_flight: InFlight) -> Response<Sealed> {
+/// counts as in flight, and the body's bytes are held, until the body has been written.
+pub(super) fn seal(
+    response: Response<Bytes>,
+    method: &Method,
+    in_flight: InFlight,
+    held: Option<OwnedSemaphorePermit>,
+) -> Response<Sealed> {
     let (mut head, mut body) = response.into_parts();
     if *method == Method::HEAD {
         if !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
@@ -63,7 +69,7 @@ pub(super) fn seal(response: Response<Bytes>, method: &Method, in_flight: InFlig
         }
         body = Bytes::new();
     }
-    Response::from_parts(head, Sealed { content: Full::new(body), _in_flight: in_flight })
+    Response::from_parts(head, Sealed { content: Full::new(body), _in_flight: in_flight, _held: held })
 }
 
 /// A body that keeps its request in flight.
@@ -71,6 +77,7 @@ pub(super) fn seal(response: Response<Bytes>, method: &Method, in_flight: InFlig
 pub(super) struct Sealed {
     content: Full<Bytes>,
     _in_flight: InFlight,
+    _held: Option<OwnedSemaphorePermit>,
 }
 
 impl Body for Sealed {

@@ -12,13 +12,23 @@ use hyper::{
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
 use super::{HttpLimits, problem::Failure, query::shown};
 use crate::wire::{Code, Object};
 
-/// The bytes that all bodies together may still take.
+/// The bytes that all bodies together may still take, those of requests and those of answers.
 pub(super) type BodyBudget = Arc<Semaphore>;
+
+/// Bytes of each body that are in no budget: what is usual always gets through, whatever others send. The number
+/// of connections bounds them.
+const BODY_BYTES_FREE: usize = 64 << 10;
+
+/// From so many bytes on, a body is read where it holds up nobody.
+const BODY_BYTES_QUICK: usize = 256 << 10;
 
 /// A whole body. What it takes of the budget is given back when it is dropped.
 #[derive(Debug, Default)]
@@ -76,10 +86,10 @@ async fn collect_all(
         if length > limits.body_bytes_max {
             return Err(too_large(limits));
         }
-        let permit = take(budget, bytes.len())?;
-        match &mut held {
-            Some(held) => held.merge(permit),
-            None => held = Some(permit),
+        let counted = length.saturating_sub(BODY_BYTES_FREE).min(bytes.len());
+        match (&mut held, take(budget, counted)?) {
+            (Some(held), Some(permit)) => held.merge(permit),
+            (held, permit) => *held = held.take().or(permit),
         }
         // Most bodies come in one piece, which is not copied.
         if first.is_empty() && all.is_empty() {
@@ -93,13 +103,23 @@ async fn collect_all(
     Ok(Collected { bytes, _held: held })
 }
 
-fn take(budget: &BodyBudget, bytes: usize) -> Result<OwnedSemaphorePermit, Failure> {
-    u32::try_from(bytes).ok().and_then(|bytes| budget.clone().try_acquire_many_owned(bytes).ok()).ok_or_else(
-        || {
-            Failure::new(Code::Overloaded, "as many bytes of bodies are coming in as the server holds")
-                .closes()
-        },
-    )
+/// Takes the bytes out of the budget; none if there are none.
+fn take(budget: &BodyBudget, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Failure> {
+    if bytes == 0 {
+        return Ok(None);
+    }
+    let permit =
+        u32::try_from(bytes).ok().and_then(|bytes| budget.clone().try_acquire_many_owned(bytes).ok());
+    let full = || Failure::new(Code::Overloaded, "as many bytes of bodies are under way as the server holds");
+    permit.map(Some).ok_or_else(|| full().closes())
+}
+
+/// Takes an answer's bytes out of the budget, until what is returned is dropped.
+pub(super) fn hold_answer(
+    budget: &BodyBudget,
+    bytes: usize,
+) -> Result<Option<OwnedSemaphorePermit>, Failure> {
+    take(budget, bytes.saturating_sub(BODY_BYTES_FREE))
 }
 
 fn too_large(limits: &HttpLimits) -> Failure {
@@ -109,6 +129,16 @@ fn too_large(limits: &HttpLimits) -> Failure {
 impl Collected {
     /// Reads the body as JSON of one shape.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let several =
+            || Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
+        if self.bytes.len() >= BODY_BYTES_QUICK && several() {
+            // Others of this thread go on elsewhere meanwhile.
+            return tokio::task::block_in_place(|| self.read());
+        }
+        self.read()
+    }
+
+    fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let text = str::from_utf8(&self.bytes).map_err(|error| {
             bad_json(format!("the body is not UTF-8 from byte {} on", error.valid_up_to()))
         })?;

@@ -91,6 +91,8 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
         // The timer is ours: it tells heads from idle time.
         .header_read_timeout(None)
         .max_header_size(server.limits.head_bytes_max)
+        // A client may close its side behind its request and wait for the answer, as `nc -N` does.
+        .half_close(true)
         .serve_connection(TokioIo::new(io), service);
     let mut stopping = pin!(stopped(stop));
     let (mut stops, mut stopped_idle) = (false, false);

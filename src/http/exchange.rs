@@ -9,7 +9,7 @@ use bytes::Bytes;
 use hyper::{
     HeaderMap, Method, Request, Response, Version,
     body::Incoming,
-    header::{ALLOW, CONNECTION, HeaderValue},
+    header::{ALLOW, CONNECTION, HOST, HeaderValue},
     http::request::Parts,
 };
 
@@ -100,9 +100,13 @@ pub(super) async fn answer(
         Ok(()) => dispatch(&server, &head, found, body).await,
         Err(failure) => Err(failure),
     };
-    let response = outcome.unwrap_or_else(|failure| refused(failure, head.version));
+    let held = outcome.and_then(|response| {
+        let held = body::hold_answer(&server.bodies, response.body().len())?;
+        Ok((response, held))
+    });
+    let (response, held) = held.unwrap_or_else(|failure| (refused(failure, head.version), None));
     server.metrics.answered(template, response.status().as_u16(), begun.elapsed());
-    answer::seal(response, &head.method, in_flight)
+    answer::seal(response, &head.method, in_flight, held)
 }
 
 fn refused(failure: Failure, version: Version) -> Response<Bytes> {
@@ -114,9 +118,18 @@ fn refused(failure: Failure, version: Version) -> Response<Bytes> {
     response
 }
 
-/// Holds a head to the limit, as long as it would be in HTTP/1.1. There hyper has counted its bytes already.
+/// Holds a head to the limit, as long as it would be in HTTP/1.1. There hyper has counted its bytes already, but
+/// not looked for the one field that every head has.
 fn check_head(head: &Parts, bytes_max: usize) -> Result<(), Failure> {
     if head.version < Version::HTTP_2 {
+        // RFC 9112, section 3.2.
+        let hosts = head.headers.get_all(HOST).iter().count();
+        if head.version == Version::HTTP_11 && hosts != 1 {
+            return Err(Failure::new(
+                Code::BadRequest,
+                format!("a head has one Host field, and this has {hosts}"),
+            ));
+        }
         return Ok(());
     }
     let target = head.uri.path_and_query().map_or(1, |target| target.as_str().len());

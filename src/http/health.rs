@@ -2,6 +2,8 @@
 //!
 //! None of these touches the store beyond asking for its vitals.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use hyper::{
     Response,
@@ -42,7 +44,8 @@ pub(super) fn metrics(exchange: &Exchange<'_>) -> Outcome {
 
 /// `GET /openapi.json`
 pub(super) fn openapi() -> Response<Bytes> {
-    answer::text("application/json", openapi::document().to_string())
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi::document().to_string().into());
+    answer::text("application/json", DOCUMENT.clone())
 }
 
 /// `GET /problems/{code}`

@@ -37,7 +37,7 @@ impl Default for HttpLimits {
         Self {
             head_bytes_max: 64 * 1024,
             body_bytes_max: 16 * 1024 * 1024,
-            bodies_bytes_max: 256 * 1024 * 1024,
+            bodies_bytes_max: 128 * 1024 * 1024,
             // Of the 1,024 files that a process may usually open: 64 for refusals, 60 for the store.
             connections_max: 900,
             refusals_max: 64,

@@ -79,7 +79,7 @@ settings! {
         poll_every: Duration = "2s", "10ms" to "1h";
         /// For how long clients are told to pull, from when the messages came on screen.
         poll_for: Duration = "20s", "10ms" to "1d";
-        /// Up to what `poll_every` is stretched under load.
+        /// Up to what `poll_every` may be stretched under load. Nothing stretches it yet.
         poll_every_max: Duration = "10s", "10ms" to "1h";
     }
     "Limits" {
@@ -88,8 +88,9 @@ settings! {
         // 8 KiB is the least that hyper takes as a buffer.
         /// The longest head of a request.
         head_bytes_max: Bytes = "64KiB", "8KiB" to "1MiB";
-        /// How much memory the bodies of all requests under way may take together.
-        bodies_bytes_max: Bytes = "256MiB", "1KiB" to "64GiB";
+        /// How many bytes the bodies of all requests and answers under way may have together. The first 64 KiB of
+        /// each do not count. Lists of tiny items take up to 25 times as much memory while they are read.
+        bodies_bytes_max: Bytes = "128MiB", "1KiB" to "64GiB";
         /// How many connections may be open at once. Each is an open file to the system: the process needs 124
         /// more than this of them (`ulimit -n`).
         connections_max: usize = "900", "1" to "1000000";

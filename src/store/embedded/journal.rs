@@ -297,7 +297,7 @@ fn keep(path: &Path, end: u64, length: u64) -> io::Result<()> {
 fn bad_head(path: &Path, bytes: &[u8]) -> OpenError {
     match bytes.get(7) {
         Some(&format) if bytes.starts_with(MAGIC) && format > FORMAT => {
-            OpenError::Newer { path: path.to_owned(), format }
+            OpenError::Newer { path: path.to_owned(), format: u32::from(format) }
         }
         _ => OpenError::damaged(path, 0, "its head is not that of a journal segment"),
     }

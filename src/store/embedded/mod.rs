@@ -72,7 +72,7 @@ impl Default for Options {
     }
 }
 
-/// Why a data directory cannot be opened. Nothing in it was changed.
+/// Why a data directory cannot be opened. What was answered is still in it as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another server has it open.
@@ -102,7 +102,7 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// Its format.
-        format: u8,
+        format: u32,
     },
     /// A file does not say what we wrote.
     #[error("{}: damaged at byte {at}: {what}; restore it from a backup", path.display())]
@@ -123,7 +123,7 @@ pub enum OpenError {
         what: String,
     },
     /// The file system said no.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,

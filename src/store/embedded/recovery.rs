@@ -42,8 +42,11 @@ pub(super) struct Recovered {
 /// Opens the data directory, and makes one where there is none.
 pub(super) fn recover(path: &Path) -> Result<Recovered, OpenError> {
     create_directory(path).map_err(OpenError::at(path))?;
+    let is_fresh = check_format(path)?;
     let lock = lock(path)?;
-    check_format(path)?;
+    if is_fresh {
+        write_format(path).map_err(OpenError::at(path))?;
+    }
     for name in [JOURNAL, BASE] {
         std::fs::create_dir_all(path.join(name)).map_err(OpenError::at(path))?;
     }
@@ -108,25 +111,28 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Refuses a directory that is somebody else's, or of a newer version; names a fresh one as ours.
-fn check_format(path: &Path) -> Result<(), OpenError> {
+/// Refuses a directory that is somebody else's, or of a newer version, and says whether it is fresh.
+fn check_format(path: &Path) -> Result<bool, OpenError> {
     let format = path.join(FORMAT_FILE);
     match std::fs::read_to_string(&format) {
         Ok(text) => {
-            let version = text.trim().strip_prefix("seenby ").and_then(|version| version.parse::<u8>().ok());
+            let version = text.trim().strip_prefix("seenby ").and_then(|version| version.parse::<u32>().ok());
             match version {
-                Some(FORMAT) => Ok(()),
-                Some(newer) if newer > FORMAT => Err(OpenError::Newer { path: format, format: newer }),
+                Some(version) if version == u32::from(FORMAT) => Ok(false),
+                Some(newer) if newer > u32::from(FORMAT) => {
+                    Err(OpenError::Newer { path: format, format: newer })
+                }
                 _ => Err(OpenError::damaged(&format, 0, "it does not name a format of seenby")),
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut names = std::fs::read_dir(path).map_err(OpenError::at(path))?;
-            let is_ours = |name: &std::ffi::OsStr| name == LOCK || name == FORMAT_NEW;
+            // A file system that is mounted there brings one of its own.
+            let is_ours = |name: &std::ffi::OsStr| name == LOCK || name == FORMAT_NEW || name == "lost+found";
             if names.any(|entry| entry.is_ok_and(|entry| !is_ours(&entry.file_name()))) {
                 return Err(OpenError::NotOurs { path: path.to_owned() });
             }
-            write_format(path).map_err(OpenError::at(&format))
+            Ok(true)
         }
         Err(error) => Err(OpenError::at(&format)(error)),
     }
