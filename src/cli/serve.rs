@@ -18,7 +18,7 @@ use crate::{
         clock::Clock,
         config::{self, Config},
         listen::{self, Bound, ListenError, Listener},
-        shutdown, telemetry,
+        open_files, shutdown, telemetry,
     },
     receipts::Ledger,
     store::{
@@ -80,6 +80,10 @@ pub(super) fn run(args: Args) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    if let Err(error) = open_files::allow(config.connections_max) {
+        complain(&error);
+        return ExitCode::from(EXIT_USAGE);
+    }
     // Still the only thread, as taking over a listener wants it.
     let bound = match listen::inherited()
         .and_then(|inherited| inherited.map_or_else(|| listen::bind(&config.listen), Ok))

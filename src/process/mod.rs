@@ -6,5 +6,6 @@ pub mod clock;
 pub mod config;
 pub mod listen;
 pub mod metrics;
+pub mod open_files;
 pub mod shutdown;
 pub mod telemetry;

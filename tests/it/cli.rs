@@ -308,3 +308,11 @@ fn a_second_signal_ends_it_at_once() {
     let (status, logs) = running.stop(Signal::INT);
     assert_eq!(status.code(), Some(130), "{logs}");
 }
+
+#[test]
+fn more_connections_than_the_system_allows_files_are_refused_at_the_start() {
+    let script =
+        format!("ulimit -n 500 && exec {} serve --connections-max 377", env!("CARGO_BIN_EXE_seenby"));
+    let said = refused(Command::new("sh").args(["-c", &script]));
+    assert!(said.contains("connections_max = 377 needs 501 open files, and the system allows 500"), "{said}");
+}

@@ -209,8 +209,8 @@ mod tests {
     fn joins_and_leaves_of_one_instant_are_one_change_unless_a_user_is_in_both() {
         let at_once = |text: &str| moves_at_once(&Trace::parse("t", text).unwrap().events);
         assert_eq!(at_once("0\tjoin\ta\n0\tjoin\tb\n0\tpost\ta\t1\n0\tjoin\tc\n"), 2);
-        assert_eq!(at_once("0\tjoin\ta\n1\tjoin\tb\n"), 1);
-        assert_eq!(at_once("0\tjoin\ta\n0\tleave\ta\n"), 1);
+        assert_eq!(at_once("0\tjoin\ta\n1\tjoin\tb\n1\tpost\ta\t1\n"), 1);
+        assert_eq!(at_once("0\tjoin\ta\n0\tleave\ta\n0\tjoin\tb\n0\tpost\tb\t1\n"), 1);
         assert_eq!(moves_at_once(&[]), 0);
     }
 }

@@ -8,7 +8,7 @@ mod act;
 mod compare;
 mod report;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{num::NonZero, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
@@ -80,8 +80,8 @@ pub(super) struct Args {
     members: usize,
 
     /// Messages of each generated conversation
-    #[arg(long, value_name = "COUNT", default_value_t = 200)]
-    posts: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = NonZero::new(200).expect("not zero"))]
+    posts: NonZero<usize>,
 
     /// What the first generated conversation is made from; the others count on
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
@@ -177,7 +177,7 @@ fn traces(args: &Args) -> Result<Vec<Trace>, ReplayError> {
         args.traces.iter().map(|path| Trace::read(path)).collect::<Result<_, _>>()?;
     let members = MemberCount(args.members);
     let seeds = args.seed..args.seed.saturating_add(args.generate);
-    traces.extend(seeds.map(|seed| Trace::generate(Made { seed, members, posts: args.posts })));
+    traces.extend(seeds.map(|seed| Trace::generate(Made { seed, members, posts: args.posts.get() })));
     if traces.is_empty() {
         return Err(ReplayError::Nothing);
     }

@@ -73,6 +73,12 @@ pub enum TraceError {
         /// What is wrong with it.
         what: String,
     },
+    /// Nobody posts anything, so there is nothing to compare.
+    #[error("{name}: nobody posts anything in it")]
+    NoPosts {
+        /// The trace.
+        name: String,
+    },
 }
 
 impl Trace {
@@ -96,7 +102,11 @@ impl Trace {
             let wrong = |what| TraceError::Line { name: name.to_owned(), line: at + 1, what };
             reading.line(line).map_err(wrong)?;
         }
-        Ok(Self { name: name.to_owned(), events: reading.events })
+        let trace = Self { name: name.to_owned(), events: reading.events };
+        if trace.posts() == 0 {
+            return Err(TraceError::NoPosts { name: trace.name });
+        }
+        Ok(trace)
     }
 
     /// Posts in the trace.
