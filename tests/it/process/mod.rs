@@ -1,9 +1,10 @@
 //! The real binary over its whole life: under load, killed, ended, started again, and watched at its system calls.
 //!
-//! `group` and `expiry` are a server that goes on; `lives`, `ends` and `kills` are one that does not; `order` and
+//! `group` and `expiry` are a server that goes on; `lives`, `ends`, `kills` and `checkpoints` are one that does not; `order` and
 //! `pending` watch the disk, `calls` reads what strace saw.
 
 mod calls;
+mod checkpoints;
 mod ends;
 mod expiry;
 mod group;
