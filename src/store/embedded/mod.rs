@@ -16,16 +16,17 @@
 //! - One thread decides and publishes, another calls sled. Requests never touch a disk, nor sled.
 //! - A record is physical and numbered; whatever it changes remembers the last number, so replaying one twice, or
 //!   on top of a newer checkpoint, changes nothing.
+//! - A checkpoint counts once it is sealed. The journal before it goes only then.
 //! - After the first failed write nothing is acknowledged any more; `fdatasync` is never tried again.
 //!
 //! A data directory:
 //!
 //! ```text
-//!   LOCK  FORMAT  journal/00000000000000000001.journal …  base/ (sled's own)
+//!   LOCK  FORMAT  journal/00000000000000000001.journal …  journal/answered  base/ (sled's own)
 //! ```
 //!
-//! Read `engine` and `commit` next, then `draft`, `conversation`, `journal`; `checkpoint`, `base` and `recovery` are the other
-//! half. All messages are held in memory.
+//! Read `engine` and `commit` next, then `draft`, `conversation`, `journal`; `checkpoint`, `base` and `recovery` are the
+//! other half. All messages are held in memory, and a slot is never given back while its conversation lives.
 
 mod base;
 mod checkpoint;
