@@ -6,7 +6,11 @@
 //!   descriptor of sled's file, and a round is so small that sled's log cannot reuse a segment in between.
 //! - `flush_async`, batches and transactions are never used, and only the checkpoint thread calls sled.
 //! - Its background flusher is off: an idle server writes nothing.
-//! - A snapshot that was being written when the process died stops the next open; it is removed first.
+//! - It makes a snapshot whenever it is opened, and then overwrites parts of the log that the one before told of,
+//!   without making the new one's name durable; one that it was still making stops the next open. So snapshots are
+//!   removed before each open, and the log is read as a whole.
+//! - What it reads from the log it takes to be durable; so the log is synced before it is opened.
+//! - A power cut in its very first open leaves files that it cannot open; so that happens beside the base's place.
 //! - Values stay under 4 KiB: a leaf of 16 large ones would go to a file of its own, which sled never syncs.
 //!
 //! ```text
@@ -33,6 +37,7 @@ use super::{
     conversation::Key,
     gathered::{Gathered, Newest},
     journal::sync_directory,
+    object::{Kind, Object},
     record::FORMAT,
     seal::{Digest, Seal},
 };
@@ -54,68 +59,6 @@ const CACHE_BYTES: u64 = 8 << 20;
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
-/// What an object is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    /// What a checkpoint ends with.
-    Seal = 0,
-    /// The head of a conversation.
-    Head = 1,
-    /// A block of its slots.
-    Slots = 2,
-    /// A page of its messages.
-    Page = 3,
-}
-
-/// Names an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Object {
-    pub(super) kind: Kind,
-    pub(super) conversation: Key,
-    /// 0 for the head, else the number of the block or page.
-    pub(super) number: u32,
-}
-
-impl Object {
-    pub(super) const PREFIX_BYTES: usize = 1 + 8 + 4;
-    const KEY_BYTES: usize = Self::PREFIX_BYTES + 8 + 2;
-
-    const SEAL: Self = Self { kind: Kind::Seal, conversation: Key(0), number: 0 };
-
-    pub(super) fn prefix(self) -> [u8; Self::PREFIX_BYTES] {
-        let mut prefix = [0; Self::PREFIX_BYTES];
-        prefix[0] = self.kind as u8;
-        prefix[1..9].copy_from_slice(&self.conversation.0.to_be_bytes());
-        prefix[9..].copy_from_slice(&self.number.to_be_bytes());
-        prefix
-    }
-
-    fn key(self, version: u64, part: u16) -> Vec<u8> {
-        [&self.prefix()[..], &version.to_be_bytes(), &part.to_be_bytes()].concat()
-    }
-
-    /// The first key behind all versions of this object.
-    fn after(self) -> Vec<u8> {
-        [&self.prefix()[..], &[u8::MAX; 8 + 2 + 1]].concat()
-    }
-
-    fn parse(key: &[u8]) -> Option<(Self, u64, u16)> {
-        let key: &[u8; Self::KEY_BYTES] = key.try_into().ok()?;
-        let kind = match key[0] {
-            0 => Kind::Seal,
-            1 => Kind::Head,
-            2 => Kind::Slots,
-            3 => Kind::Page,
-            _ => return None,
-        };
-        let conversation = Key(u64::from_be_bytes(key[1..9].try_into().ok()?));
-        let number = u32::from_be_bytes(key[9..13].try_into().ok()?);
-        let version = u64::from_be_bytes(key[13..21].try_into().ok()?);
-        let part = u16::from_be_bytes(key[21..].try_into().ok()?);
-        Some((Self { kind, conversation, number }, version, part))
-    }
-}
-
 /// The open base.
 pub(super) struct Base {
     db: sled::Db,
@@ -134,13 +77,39 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// Opens the base in `path`, hands every object in it to `each`, by kind, conversation and number, and returns
+    /// Opens the base in `path`, made if it is not there, hands every object in it to `each`, by kind, conversation and number, and returns
     /// the number of the first record that it does not cover; none if no checkpoint has ended yet.
     pub(super) fn open(
         path: &Path,
         mut each: impl FnMut(Object, &[u8]) -> Result<(), &'static str>,
     ) -> Result<(Self, Option<u64>), OpenError> {
-        remove_unfinished_snapshots(path).map_err(OpenError::at(path))?;
+        if !path.try_exists().map_err(OpenError::at(path))? {
+            Self::make(path)?;
+        }
+        let mut base = Self::over(path)?;
+        let seal = base.load(&mut each)?;
+        // Remains of a checkpoint that did not end; the next one must not take them for its own.
+        base.remove_replaced().map_err(OpenError::at(path))?;
+        Ok((base, seal.map(|seal| seal.next_sequence)))
+    }
+
+    /// Makes an empty base beside its place, and moves it there once it is durable.
+    fn make(path: &Path) -> Result<(), OpenError> {
+        let new = path.with_extension("new");
+        match std::fs::remove_dir_all(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(OpenError::at(&new)(error)),
+            _ => std::fs::create_dir(&new).map_err(OpenError::at(&new))?,
+        }
+        drop(Self::over(&new)?);
+        std::fs::rename(&new, path).map_err(OpenError::at(path))?;
+        let above = path.parent().expect("invariant: the base stands in the data directory");
+        sync_directory(above).map_err(OpenError::at(above))
+    }
+
+    /// sled on `path`, with all of its files and their names durable.
+    fn over(path: &Path) -> Result<Self, OpenError> {
+        remove_snapshots(path).map_err(OpenError::at(path))?;
+        sync_log(path).map_err(OpenError::at(path))?;
         let db = open_sled(path)?;
         let file = File::open(path.join("db")).map_err(OpenError::at(path))?;
         let mut base = Self {
@@ -154,10 +123,7 @@ impl Base {
             tombs: Vec::new(),
         };
         base.sync_new().map_err(OpenError::at(path))?;
-        let seal = base.load(&mut each)?;
-        // Remains of a checkpoint that did not end; the next one must not take them for its own.
-        base.remove_replaced().map_err(OpenError::at(path))?;
-        Ok((base, seal.map(|seal| seal.next_sequence)))
+        Ok(base)
     }
 
     /// A fresh base's files and their names survive a power cut from here on.
@@ -348,16 +314,24 @@ fn checked(bytes: &[u8]) -> Option<&[u8]> {
     (*format == FORMAT && crc32fast::hash(rest) == u32::from_le_bytes(*crc)).then_some(body)
 }
 
-fn remove_unfinished_snapshots(path: &Path) -> io::Result<()> {
+/// Takes all of sled's snapshots away, whole ones too: its log has all that they have.
+fn remove_snapshots(path: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(path)? {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with("snap.") && name.ends_with(".generating") {
-            tracing::warn!(file = %path.display(), "removed a snapshot that sled had not finished");
+        if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"snap.")) {
             std::fs::remove_file(&path)?;
         }
     }
-    Ok(())
+    sync_directory(path)
+}
+
+/// Makes durable what sled is about to read: a process that was killed may have left some of its log unsynced.
+fn sync_log(path: &Path) -> io::Result<()> {
+    match File::open(path.join("db")) {
+        Ok(file) => file.sync_all(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn open_sled(path: &Path) -> Result<sled::Db, OpenError> {

@@ -16,10 +16,11 @@ use std::{
 };
 
 use super::{
-    base::{Base, Kind, Object},
+    base::Base,
     commit::{Command, Pulse, Rotated},
     conversation::{Conversation, Key, PageNumber},
     hot::Hot,
+    object::{Kind, Object},
     stored::{BLOCK_SLOTS, head_bytes, page_bytes, slots_bytes},
 };
 use crate::domain::ConversationId;

@@ -1,6 +1,6 @@
 //! The versions of one object, gathered from their parts, and which of them counts.
 
-use super::base::Object;
+use super::object::Object;
 
 /// What is there of one object.
 pub(super) struct Gathered {

@@ -99,9 +99,11 @@ impl Journal {
         let open = self.segments.pop().expect("invariant: one segment is open");
         for (path, _) in std::mem::take(&mut self.segments) {
             std::fs::remove_file(path)?;
+            // One after the other on disk as well: a gap between two segments is damage.
+            sync_directory(&self.directory)?;
         }
         self.segments.push(open);
-        sync_directory(&self.directory)
+        Ok(())
     }
 
     /// Bytes on disk, over all segments.

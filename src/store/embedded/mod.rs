@@ -39,6 +39,7 @@ mod gathered;
 mod hot;
 mod journal;
 mod mark;
+mod object;
 mod read;
 mod record;
 mod recovery;

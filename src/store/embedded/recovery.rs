@@ -13,11 +13,12 @@ use std::{
 
 use super::{
     OpenError,
-    base::{Base, Kind, Object},
+    base::Base,
     commit::Tracker,
     conversation::{Conversation, Key, PageNumber, apply},
     hot::Hot,
     journal::{self, Journal, sync_directory},
+    object::{Kind, Object},
     record::{FORMAT, Record},
     stored::{read_head, read_page, read_slots},
 };
@@ -47,9 +48,7 @@ pub(super) fn recover(path: &Path) -> Result<Recovered, OpenError> {
     if is_fresh {
         write_format(path).map_err(OpenError::at(path))?;
     }
-    for name in [JOURNAL, BASE] {
-        std::fs::create_dir_all(path.join(name)).map_err(OpenError::at(path))?;
-    }
+    std::fs::create_dir_all(path.join(JOURNAL)).map_err(OpenError::at(path))?;
     sync_directory(path).map_err(OpenError::at(path))?;
 
     let mut found = Found::default();

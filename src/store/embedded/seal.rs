@@ -1,6 +1,6 @@
 //! What a checkpoint ends with: proof that it did, and of what there was then.
 
-use super::{base::Object, record::FORMAT};
+use super::{object::Object, record::FORMAT};
 
 /// Every object and its version, in a number that does not depend on their order.
 ///
@@ -73,7 +73,7 @@ impl Seal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::embedded::{base::Kind, conversation::Key};
+    use crate::store::embedded::{conversation::Key, object::Kind};
 
     fn object(number: u32) -> Object {
         Object { kind: Kind::Page, conversation: Key(7), number }
