@@ -54,6 +54,8 @@ Exit codes:
            or could not close the store
   64       bad flags, variables or configuration; the message names the key and
            where it came from
+  134      ended itself: the disk hung for longer than commit_timeout, or a fault of its
+           own (SIGABRT); start it anew, what was answered is kept
   130, 143 ended at once by a second signal (SIGINT, SIGTERM)";
 
 /// What `serve` takes. None of the settings' flags has a default here: defaults are below all layers.
@@ -96,7 +98,7 @@ pub(super) fn run(args: Args) -> ExitCode {
         }
     };
     telemetry::start(&config.log, config.log_format);
-    shutdown::abort_on_panic();
+    shutdown::abort_on_panic(&[embedded::BASE_THREAD]);
     match serve(&config, bound) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -166,6 +168,7 @@ fn store_options(config: &Config) -> embedded::Options {
     embedded::Options {
         journal_bytes_max: u64::try_from(config.journal_bytes_max.count).unwrap_or(u64::MAX),
         checkpoint_every: config.checkpoint_every,
+        commit_timeout: config.commit_timeout,
     }
 }
 

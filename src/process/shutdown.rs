@@ -1,6 +1,6 @@
 //! How the process ends: at a signal in good order, at a second one at once, and never half-way through a panic.
 
-use std::{future::Future, io, panic, process};
+use std::{future::Future, io, panic, process, thread};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -46,9 +46,14 @@ impl Signals {
 
 /// Makes a panic on any thread print what it has to say and end the process. A thread that dies alone would
 /// leave its callers waiting for good; the supervisor starts the whole anew.
-pub fn abort_on_panic() {
+///
+/// Not so on the threads named in `but_on`: somebody waits for their end, and tells what became of them.
+pub fn abort_on_panic(but_on: &'static [&'static str]) {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
+        if thread::current().name().is_some_and(|name| but_on.contains(&name)) {
+            return;
+        }
         print(panic);
         process::abort();
     }));

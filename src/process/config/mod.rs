@@ -110,6 +110,8 @@ settings! {
         journal_bytes_max: Bytes = "64MiB", "1MiB" to "64GiB";
         /// How often a checkpoint is made at the latest.
         checkpoint_every: Duration = "60s", "100ms" to "1d";
+        /// How long a disk may hang in a commit before the process ends itself (by SIGABRT), to be started anew.
+        commit_timeout: Duration = "10s", "100ms" to "1h";
     }
     "Logs" {
         /// What is logged, on standard error: off, error, warn, info, debug or trace, or such as

@@ -1,4 +1,4 @@
-//! The base: objects of bytes in sled, each replaced as a whole or not at all. The one file that names sled.
+//! The base: objects of bytes in sled, each replaced as a whole or not at all. `sled_db` opens and closes it.
 //!
 //! What sled 0.34.7 needs to be trusted with this, and gets here:
 //!
@@ -12,6 +12,7 @@
 //! - What it reads from the log it takes to be durable; so the log is synced before it is opened.
 //! - A power cut in its very first open leaves files that it cannot open; so that happens beside the base's place.
 //! - Values stay under 4 KiB: a leaf of 16 large ones would go to a file of its own, which sled never syncs.
+//! - It may panic on damaged files, and at its end: then it is on a thread of its own, whose panic is an error.
 //!
 //! ```text
 //!   key     kind:1  conversation:8  number:4  version:8  part:2      big-endian, so that they sort
@@ -26,20 +27,21 @@
 
 use std::{
     fs::File,
-    io,
+    io, mem,
     path::{Path, PathBuf},
-    thread::sleep,
-    time::Duration,
+    sync::Arc,
 };
 
 use super::{
-    OpenError,
+    BASE_STEP_TIMEOUT, OpenError,
     conversation::Key,
     gathered::{Gathered, Newest},
     journal::sync_directory,
     object::{Kind, Object},
     record::FORMAT,
     seal::{Digest, Seal},
+    sled_db,
+    watchdog::Work,
 };
 
 const PART_BYTES: usize = 4 << 10;
@@ -51,13 +53,6 @@ const ROUND_BYTES: usize = 256 << 10;
 /// What a write costs in sled's log beside its value. A leaf of 16 values of 4 KiB is written anew at every tenth
 /// change, and each such write moves another page: 2 x 64 KiB / 10.
 const WRITE_BYTES: usize = 13 << 10;
-
-/// sled takes about ten times what it is told.
-const CACHE_BYTES: u64 = 8 << 20;
-
-/// How long sled's file lock may outlive the process that held it.
-const LOCK_TRIES: u32 = 20;
-const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// The open base.
 pub(super) struct Base {
@@ -74,22 +69,31 @@ pub(super) struct Base {
     stale: Vec<sled::IVec>,
     /// Keys that say that an object is gone: to be removed behind what they are about.
     tombs: Vec<sled::IVec>,
+    /// Calls of sled, for the watchdog.
+    work: Arc<Work>,
 }
 
+/// Takes an object of the base; fails with what is wrong with it.
+pub(super) type Each<'a> = dyn FnMut(Object, &[u8]) -> Result<(), &'static str> + Send + 'a;
+
 impl Base {
-    /// Opens the base in `path`, made if it is not there, hands every object in it to `each`, by kind, conversation and number, and returns
-    /// the number of the first record that it does not cover; none if no checkpoint has ended yet.
-    pub(super) fn open(
-        path: &Path,
-        mut each: impl FnMut(Object, &[u8]) -> Result<(), &'static str>,
-    ) -> Result<(Self, Option<u64>), OpenError> {
+    /// Opens the base in `path`, made if it is not there, hands every object in it to `each`, by kind, conversation
+    /// and number, and returns the number of the first record that it does not cover; none if no checkpoint has
+    /// ended yet.
+    pub(super) fn open(path: &Path, each: &mut Each<'_>) -> Result<(Self, Option<u64>), OpenError> {
+        sled_db::on_own_thread(|| Self::open_here(path, each))
+            .unwrap_or_else(|error| Err(OpenError::base(path, &error)))
+    }
+
+    fn open_here(path: &Path, each: &mut Each<'_>) -> Result<(Self, Option<u64>), OpenError> {
         if !path.try_exists().map_err(OpenError::at(path))? {
             Self::make(path)?;
         }
         let mut base = Self::over(path)?;
-        let seal = base.load(&mut each)?;
+        let seal = base.load(each)?;
         // Remains of a checkpoint that did not end; the next one must not take them for its own.
         base.remove_replaced().map_err(OpenError::at(path))?;
+        base.work.rest();
         Ok((base, seal.map(|seal| seal.next_sequence)))
     }
 
@@ -100,7 +104,9 @@ impl Base {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(OpenError::at(&new)(error)),
             _ => std::fs::create_dir(&new).map_err(OpenError::at(&new))?,
         }
-        drop(Self::over(&new)?);
+        let base = Self::over(&new)?;
+        base.work.rest();
+        drop(base);
         std::fs::rename(&new, path).map_err(OpenError::at(path))?;
         let above = path.parent().expect("invariant: the base stands in the data directory");
         sync_directory(above).map_err(OpenError::at(above))
@@ -108,9 +114,7 @@ impl Base {
 
     /// sled on `path`, with all of its files and their names durable.
     fn over(path: &Path) -> Result<Self, OpenError> {
-        remove_snapshots(path).map_err(OpenError::at(path))?;
-        sync_log(path).map_err(OpenError::at(path))?;
-        let db = open_sled(path)?;
+        let db = sled_db::open(path)?;
         let file = File::open(path.join("db")).map_err(OpenError::at(path))?;
         let mut base = Self {
             db,
@@ -121,9 +125,30 @@ impl Base {
             digest: Digest::default(),
             stale: Vec::new(),
             tombs: Vec::new(),
+            work: Work::new("a write to the base", BASE_STEP_TIMEOUT),
         };
         base.sync_new().map_err(OpenError::at(path))?;
         Ok(base)
+    }
+
+    /// What it is busy with. Each call here begins steps of it, and none ends the last: that is for the caller.
+    pub(super) fn work(&self) -> &Arc<Work> {
+        &self.work
+    }
+
+    /// Gives up sled's file. After a failed write sled is left as it is: at its end it would write and sync once
+    /// more.
+    pub(super) fn close(self, has_failed: bool) -> io::Result<()> {
+        self.work.step();
+        let Self { db, work, .. } = self;
+        let closed = if has_failed {
+            mem::forget(db);
+            Ok(())
+        } else {
+            sled_db::on_own_thread(|| drop(db))
+        };
+        work.rest();
+        closed
     }
 
     /// A fresh base's files and their names survive a power cut from here on.
@@ -135,10 +160,7 @@ impl Base {
         sync_directory(&self.path)
     }
 
-    fn load(
-        &mut self,
-        each: &mut impl FnMut(Object, &[u8]) -> Result<(), &'static str>,
-    ) -> Result<Option<Seal>, OpenError> {
+    fn load(&mut self, each: &mut Each<'_>) -> Result<Option<Seal>, OpenError> {
         let seal = self.newest_seal()?;
         let sealed = seal.as_ref().map_or(0, |seal| seal.version);
         let tree: sled::Tree = (*self.db).clone();
@@ -175,11 +197,7 @@ impl Base {
         Ok(newest)
     }
 
-    fn hand_over(
-        &mut self,
-        gathered: Option<Gathered>,
-        each: &mut impl FnMut(Object, &[u8]) -> Result<(), &'static str>,
-    ) -> Result<(), OpenError> {
+    fn hand_over(&mut self, gathered: Option<Gathered>, each: &mut Each<'_>) -> Result<(), OpenError> {
         let Some(gathered) = gathered else { return Ok(()) };
         let object = gathered.object;
         let newest =
@@ -245,6 +263,7 @@ impl Base {
 
     /// Notes that the versions of an object that are there have had their time; false if there is none.
     fn replace(&mut self, object: Object) -> io::Result<bool> {
+        self.work.step();
         let mut last = None;
         for key in self.db.scan_prefix(object.prefix()).keys() {
             let key = key?;
@@ -272,7 +291,7 @@ impl Base {
     }
 
     fn remove_replaced(&mut self) -> io::Result<()> {
-        let (stale, tombs) = (std::mem::take(&mut self.stale), std::mem::take(&mut self.tombs));
+        let (stale, tombs) = (mem::take(&mut self.stale), mem::take(&mut self.tombs));
         if stale.is_empty() && tombs.is_empty() {
             return Ok(());
         }
@@ -296,11 +315,13 @@ impl Base {
 
     /// Ends the round before it grows too large.
     fn count(&mut self, value_bytes: usize) -> io::Result<()> {
+        self.work.step();
         self.round_bytes += value_bytes + WRITE_BYTES;
         if self.round_bytes >= ROUND_BYTES { self.sync() } else { Ok(()) }
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        self.work.step();
         self.round_bytes = 0;
         self.db.flush()?;
         self.file.sync_data()
@@ -312,43 +333,4 @@ fn checked(bytes: &[u8]) -> Option<&[u8]> {
     let (rest, crc) = bytes.split_last_chunk()?;
     let (format, body) = rest.split_first()?;
     (*format == FORMAT && crc32fast::hash(rest) == u32::from_le_bytes(*crc)).then_some(body)
-}
-
-/// Takes all of sled's snapshots away, whole ones too: its log has all that they have.
-fn remove_snapshots(path: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(path)? {
-        let path = entry?.path();
-        if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"snap.")) {
-            std::fs::remove_file(&path)?;
-        }
-    }
-    sync_directory(path)
-}
-
-/// Makes durable what sled is about to read: a process that was killed may have left some of its log unsynced.
-fn sync_log(path: &Path) -> io::Result<()> {
-    match File::open(path.join("db")) {
-        Ok(file) => file.sync_all(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-fn open_sled(path: &Path) -> Result<sled::Db, OpenError> {
-    let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-    let mut tries = 0;
-    loop {
-        match config.open() {
-            Err(sled::Error::Io(error)) if is_lock(&error) && tries < LOCK_TRIES => {
-                tries += 1;
-                sleep(LOCK_PAUSE);
-            }
-            opened => return opened.map_err(|error| OpenError::base(path, &error)),
-        }
-    }
-}
-
-/// sled wraps the lock's error into one of its own, with the kind `Other`.
-fn is_lock(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
 }

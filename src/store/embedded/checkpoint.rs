@@ -105,6 +105,13 @@ pub(super) struct Checkpointer {
 impl Checkpointer {
     /// Works until it is told to stop, or nobody is left to tell it anything.
     pub(super) fn run(mut self, wishes: &Receiver<Wish>) {
+        self.work_off(wishes);
+        if let Err(error) = self.base.close(self.pulse.has_failed()) {
+            self.pulse.fail("the base could not be closed", &error);
+        }
+    }
+
+    fn work_off(&mut self, wishes: &Receiver<Wish>) {
         loop {
             match wishes.recv_timeout(self.every) {
                 Ok(Wish::Checkpoint) | Err(RecvTimeoutError::Timeout) => self.checkpoint(),
@@ -134,7 +141,9 @@ impl Checkpointer {
             return;
         }
         let Ok(Some(Rotated { dirty, next_sequence })) = dirty.recv() else { return };
-        if let Err(error) = self.write(&dirty, next_sequence) {
+        let written = self.write(&dirty, next_sequence);
+        self.base.work().rest();
+        if let Err(error) = written {
             self.pulse.fail("the base could not be written", &error);
             return;
         }

@@ -25,6 +25,7 @@ use super::{
     forget,
     hot::{Hot, Watch},
     journal::Journal,
+    watchdog::Work,
 };
 use crate::{
     domain::{ConversationId, ExpiresAt, Timestamp},
@@ -109,6 +110,7 @@ pub(super) struct Committer {
     /// Ask for a checkpoint when the journal has grown to so many bytes.
     pub(super) journal_bytes_max: u64,
     pub(super) wishes: SyncSender<Wish>,
+    pub(super) work: Arc<Work>,
 }
 
 struct Sweep {
@@ -137,6 +139,7 @@ impl Committer {
                     Err(_) => return,
                 }
             };
+            self.work.step();
             let left_over = match command {
                 Some(Command::Write(first)) => self.commit(first, commands),
                 other => other,
@@ -152,6 +155,7 @@ impl Committer {
                 Some(other) => self.tend(other),
             }
             sweep = sweep.and_then(|sweep| self.sweep_slice(sweep));
+            self.work.rest();
         }
     }
 

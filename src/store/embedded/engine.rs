@@ -8,7 +8,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::Ordering,
-        mpsc::{SyncSender, TrySendError, sync_channel},
+        mpsc::{Sender, SyncSender, TrySendError, channel, sync_channel},
     },
     thread::JoinHandle,
 };
@@ -25,6 +25,7 @@ use super::{
     mark, recovery,
     recovery::Recovered,
     register, roster,
+    watchdog::{self, Work},
 };
 use crate::{
     domain::{
@@ -50,6 +51,9 @@ pub struct EmbeddedStore {
 struct Threads {
     committer: JoinHandle<()>,
     checkpointer: JoinHandle<()>,
+    watchdog: JoinHandle<()>,
+    /// Dropped to end the watchdog.
+    watch: Sender<()>,
     /// Held as long as a thread of ours may write.
     lock: File,
 }
@@ -69,6 +73,8 @@ impl EmbeddedStore {
         pulse.journal_bytes.store(journal.bytes(), Ordering::Relaxed);
         let (commands, commands_in) = sync_channel(QUEUE_WRITES_MAX);
         let (wishes, wishes_in) = sync_channel(4);
+        let work = Work::new("a commit", options.commit_timeout);
+        let works = vec![work.clone(), base.work().clone()];
         let committer = Committer {
             hot: hot.clone(),
             journal,
@@ -77,6 +83,7 @@ impl EmbeddedStore {
             next_sequence,
             journal_bytes_max: options.journal_bytes_max,
             wishes: wishes.clone(),
+            work,
         };
         let checkpointer = Checkpointer {
             hot: hot.clone(),
@@ -90,7 +97,9 @@ impl EmbeddedStore {
         };
         let committer = spawn("commit", Box::new(move || committer.run(&commands_in)))?;
         let checkpointer = spawn("checkpoint", Box::new(move || checkpointer.run(&wishes_in)))?;
-        let threads = Mutex::new(Some(Threads { committer, checkpointer, lock }));
+        let (watch, watch_in) = channel();
+        let watchdog = spawn("watchdog", Box::new(move || watchdog::watch(works, &watch_in)))?;
+        let threads = Mutex::new(Some(Threads { committer, checkpointer, watchdog, watch, lock }));
         let journal_bytes_refuse = options.journal_bytes_max.saturating_mul(4);
         Ok(Self { hot, pulse, journal_bytes_refuse, commands, wishes, threads })
     }
@@ -154,12 +163,14 @@ impl EmbeddedStore {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (wishes, commands) = (self.wishes.clone(), self.commands.clone());
         move || {
-            let Some(Threads { committer, checkpointer, lock }) = threads else { return };
+            let Some(Threads { committer, checkpointer, watchdog, watch, lock }) = threads else { return };
             // The checkpoint thread first: its last checkpoint needs the other. A thread that is gone is fine.
             let _ = wishes.send(Wish::Stop { checkpoint });
             let _ = checkpointer.join();
             let _ = commands.send(Command::Stop);
             let _ = committer.join();
+            drop(watch);
+            let _ = watchdog.join();
             drop(lock);
         }
     }

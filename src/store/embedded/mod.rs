@@ -18,6 +18,7 @@
 //!   on top of a newer checkpoint, changes nothing.
 //! - A checkpoint counts once it is sealed. The journal before it goes only then.
 //! - After the first failed write nothing is acknowledged any more; `fdatasync` is never tried again.
+//! - Nobody waits for good: a disk that hangs ends the process, by the watchdog.
 //!
 //! A data directory:
 //!
@@ -47,7 +48,9 @@ mod register;
 mod roster;
 mod rows;
 mod seal;
+mod sled_db;
 mod stored;
+mod watchdog;
 
 use std::{
     fmt, io,
@@ -57,6 +60,14 @@ use std::{
 
 pub use engine::EmbeddedStore;
 
+/// The thread that sled opens and closes the base on. A panic there is an error: [`OpenError::Base`], or that the store
+/// failed.
+pub const BASE_THREAD: &str = "base";
+
+/// How long one step of a checkpoint may take: a round of writes to sled and its sync. Nobody waits for it, so it
+/// has longer than a commit.
+pub const BASE_STEP_TIMEOUT: Duration = Duration::from_mins(1);
+
 /// How the engine is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -65,12 +76,19 @@ pub struct Options {
     pub journal_bytes_max: u64,
     /// A checkpoint begins when the last one is so long ago, if anything has changed.
     pub checkpoint_every: Duration,
+    /// A commit that takes longer ends the process: everybody would wait for it for good. So does a step of a
+    /// checkpoint that takes longer than [`BASE_STEP_TIMEOUT`].
+    pub commit_timeout: Duration,
 }
 
 impl Default for Options {
-    /// 64 MiB, 60 seconds.
+    /// 64 MiB, 60 seconds, 10 seconds.
     fn default() -> Self {
-        Self { journal_bytes_max: 64 << 20, checkpoint_every: Duration::from_mins(1) }
+        Self {
+            journal_bytes_max: 64 << 20,
+            checkpoint_every: Duration::from_mins(1),
+            commit_timeout: Duration::from_secs(10),
+        }
     }
 }
 
@@ -116,8 +134,8 @@ pub enum OpenError {
         /// What is wrong there.
         what: &'static str,
     },
-    /// sled cannot open the base.
-    #[error("{}: the base cannot be opened: {what}", path.display())]
+    /// sled cannot open the base, and does not tell which of its files is to blame.
+    #[error("{}: {} cannot be opened: {what}; restore the data directory from a backup", path.display(), base_files(path))]
     Base {
         /// sled's directory.
         path: PathBuf,
@@ -132,6 +150,15 @@ pub enum OpenError {
         /// What it said.
         source: io::Error,
     },
+}
+
+/// The names of sled's files: one of them is damaged.
+fn base_files(path: &Path) -> String {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|name| name != "blobs");
+    names.sort();
+    names.join(", ")
 }
 
 impl OpenError {

@@ -53,30 +53,30 @@ pub(super) fn recover(path: &Path) -> Result<Recovered, OpenError> {
 
     let mut found = Found::default();
     let (base_path, journal_path) = (path.join(BASE), path.join(JOURNAL));
-    let (base, covered) = Base::open(&base_path, |object, bytes| found.object(object, bytes))?;
+    let (base, covered) = Base::open(&base_path, &mut |object, bytes| found.object(object, bytes))?;
     let replayed = journal::replay(&journal_path, |sequence, record| found.replay(sequence, record))?;
     let next_sequence = replayed.next_sequence;
+    // sled opens without what it cannot read, so that an old state of it is far likelier than a lost segment.
+    let base_file = base_path.join("db");
     match covered {
         None if replayed.first_sequence > 1 => {
             return Err(OpenError::damaged(
-                &base_path,
+                &base_file,
                 0,
                 "it is empty, and the journal does not begin at 1",
             ));
         }
         Some(covered) if replayed.first_sequence > covered => {
-            return Err(OpenError::damaged(
-                &journal_path,
-                0,
-                "records that the base does not have are missing",
-            ));
+            let what =
+                "it ends before the journal begins: it has lost its end, or the journal its first file";
+            return Err(OpenError::damaged(&base_file, 0, what));
         }
         Some(covered) if covered > next_sequence || found.sequence_highest >= next_sequence => {
             return Err(OpenError::damaged(&journal_path, 0, "it ends before records that the base has"));
         }
         _ => {}
     }
-    let (hot, tracker) = found.finish().map_err(|what| OpenError::damaged(&base_path, 0, what))?;
+    let (hot, tracker) = found.finish().map_err(|what| OpenError::damaged(&base_file, 0, what))?;
     let journal = Journal::begin(&journal_path, replayed.segments, next_sequence)
         .map_err(OpenError::at(&journal_path))?;
     Ok(Recovered { lock, base, journal, hot, tracker, next_sequence })
