@@ -4,6 +4,7 @@
 
 mod api;
 mod cli;
+mod faults;
 mod harness;
 mod process;
 mod readme;

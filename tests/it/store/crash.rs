@@ -52,12 +52,13 @@ pub(super) fn open(path: &Path) -> EmbeddedStore {
     EmbeddedStore::open(path, Options::default()).unwrap()
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a directory with all in it; `to` is made if it is not there.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let to = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            std::fs::create_dir(&to).unwrap();
             copy(&entry.path(), &to);
         } else {
             std::fs::copy(entry.path(), to).unwrap();

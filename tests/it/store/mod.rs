@@ -1,7 +1,7 @@
 //! The store's contract: one suite for all engines, and random operations judged by the model.
 
 mod contract;
-mod crash;
+pub(crate) mod crash;
 mod property;
 mod threads;
 
