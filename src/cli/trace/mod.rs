@@ -2,7 +2,7 @@
 //!
 //! A trace is lines of tab-separated fields, in the order of time: `seconds join user`, `seconds leave user` and
 //! `seconds post user number`. [`Trace::read`] reads one strictly, [`Trace::generate`] makes one up, and
-//! [`expected`] works out from the trace alone who must have read what. Nothing here knows the server: no shape
+//! [`expected()`] works out from the trace alone who must have read what. Nothing here knows the server: no shape
 //! of the wire, no slot, no bit; only names and sets of them, so that it can judge the server's answers.
 
 mod expected;

@@ -72,7 +72,7 @@ pub const BASE_STEP_TIMEOUT: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// A checkpoint begins when the journal has so many bytes. At four times as many, writes are refused with
-    /// [`StoreError::Overloaded`] until one is done.
+    /// [`StoreError::Overloaded`](super::StoreError::Overloaded) until one is done.
     pub journal_bytes_max: u64,
     /// A checkpoint begins when the last one is so long ago, if anything has changed.
     pub checkpoint_every: Duration,

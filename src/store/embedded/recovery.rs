@@ -9,6 +9,8 @@ use std::{
     fs::{File, TryLockError},
     io::{self, Write},
     path::Path,
+    thread::sleep,
+    time::Duration,
 };
 
 use super::{
@@ -99,15 +101,22 @@ fn create_directory(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// How long a lock may outlive its process: until the last copy of its descriptor is closed, which a child may have.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
 fn lock(path: &Path) -> Result<File, OpenError> {
     let lock = path.join(LOCK);
     let file =
         File::options().create(true).truncate(false).write(true).open(&lock).map_err(OpenError::at(&lock))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(OpenError::at(&lock)(error)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(OpenError::at(&lock)(error)),
+        }
     }
+    Err(OpenError::Locked { path: path.to_owned() })
 }
 
 /// Refuses a directory that is somebody else's, or of a newer version, and says whether it is fresh.
