@@ -6,9 +6,7 @@
 //!   descriptor of sled's file, and a round is so small that sled's log cannot reuse a segment in between.
 //! - `flush_async`, batches and transactions are never used, and only the checkpoint thread calls sled.
 //! - Its background flusher is off: an idle server writes nothing.
-//! - It makes a snapshot whenever it is opened, and then overwrites parts of the log that the one before told of,
-//!   without making the new one's name durable; one that it was still making stops the next open. So snapshots are
-//!   removed before each open, and the log is read as a whole.
+//! - A snapshot that was being written when the process died stops the next open; it is removed first.
 //! - What it reads from the log it takes to be durable; so the log is synced before it is opened.
 //! - A power cut in its very first open leaves files that it cannot open; so that happens beside the base's place.
 //! - Values stay under 4 KiB: a leaf of 16 large ones would go to a file of its own, which sled never syncs.

@@ -25,7 +25,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Write},
+    io::{self, Seek, SeekFrom, Write},
     ops::RangeInclusive,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -68,7 +68,8 @@ impl Journal {
             create_segment(&path, sequence)?;
             segments.push((path.clone(), HEAD_BYTES as u64));
         }
-        let segment = OpenOptions::new().append(true).open(&path)?;
+        let mut segment = OpenOptions::new().write(true).open(&path)?;
+        segment.seek(SeekFrom::End(0))?;
         let answered =
             OpenOptions::new().write(true).create(true).truncate(false).open(directory.join(ANSWERED))?;
         sync_directory(directory)?;

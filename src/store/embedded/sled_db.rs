@@ -28,7 +28,7 @@ fn said(panic: &(dyn Any + Send)) -> &str {
 
 /// Opens the database in `path`, and makes one where there is none.
 pub(super) fn open(path: &Path) -> Result<sled::Db, OpenError> {
-    remove_snapshots(path).map_err(OpenError::at(path))?;
+    remove_unfinished_snapshots(path).map_err(OpenError::at(path))?;
     sync_log(path).map_err(OpenError::at(path))?;
     let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
     let mut tries = 0;
@@ -44,11 +44,14 @@ pub(super) fn open(path: &Path) -> Result<sled::Db, OpenError> {
     }
 }
 
-/// Takes all of sled's snapshots away, whole ones too: its log has all that they have.
-fn remove_snapshots(path: &Path) -> io::Result<()> {
+/// A snapshot that sled was still writing when the process died stops its next open. Whole ones stay: without them
+/// sled may take more of its log for a torn end than is torn.
+fn remove_unfinished_snapshots(path: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(path)? {
         let path = entry?.path();
-        if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"snap.")) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            tracing::warn!(file = %path.display(), "removed a snapshot that sled had not finished");
             std::fs::remove_file(&path)?;
         }
     }
