@@ -52,13 +52,7 @@ impl Client {
 
     /// All live messages, oldest first.
     pub async fn messages(&self, conversation: &str) -> Result<Vec<MessageResponse>, ClientError> {
-        let mut part = self.messages_part(conversation, None).await?;
-        let mut messages = part.messages;
-        while let Some(next) = part.next {
-            part = self.messages_part(conversation, Some(&next)).await?;
-            messages.append(&mut part.messages);
-        }
-        Ok(messages)
+        walk!(messages, |after| self.messages_part(conversation, after))
     }
 
     /// Deletes a message and its receipts. One that is not there is deleted already.

@@ -29,6 +29,24 @@
 //! `connection` sends; `rosters`, `messages`, `marks` and `receipts` have the calls, each under the name that
 //! the same call has on the other floors.
 
+/// Everything on a list: asks for one part after the other, and gathers the field `items` of each. `$part` is the
+/// call that asks, given the `next` of the part before.
+macro_rules! walk {
+    ($items:ident, |$after:ident| $part:expr) => {{
+        let mut all = Vec::new();
+        let mut next: Option<String> = None;
+        loop {
+            let $after = next.as_deref();
+            let mut part = $part.await?;
+            all.append(&mut part.$items);
+            next = part.next;
+            if next.is_none() {
+                return Ok(all);
+            }
+        }
+    }};
+}
+
 mod connection;
 mod error;
 mod marks;

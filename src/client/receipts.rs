@@ -100,13 +100,7 @@ impl Client {
 
     /// All who have read the message, in slot order.
     pub async fn readers(&self, conversation: &str, message: &str) -> Result<Vec<String>, ClientError> {
-        let mut part = self.readers_part(conversation, message, None).await?;
-        let mut users = part.users;
-        while let Some(next) = part.next {
-            part = self.readers_part(conversation, message, Some(&next)).await?;
-            users.append(&mut part.users);
-        }
-        Ok(users)
+        walk!(users, |after| self.readers_part(conversation, message, after))
     }
 
     /// One part of who has not read the message; `after` is the `next` of the part before.
@@ -121,13 +115,7 @@ impl Client {
 
     /// All who were sent the message and have not read it, in slot order.
     pub async fn unread(&self, conversation: &str, message: &str) -> Result<Vec<String>, ClientError> {
-        let mut part = self.unread_part(conversation, message, None).await?;
-        let mut users = part.users;
-        while let Some(next) = part.next {
-            part = self.unread_part(conversation, message, Some(&next)).await?;
-            users.append(&mut part.users);
-        }
-        Ok(users)
+        walk!(users, |after| self.unread_part(conversation, message, after))
     }
 }
 

@@ -38,13 +38,7 @@ impl Client {
 
     /// All members, in slot order.
     pub async fn roster(&self, conversation: &str) -> Result<Vec<String>, ClientError> {
-        let mut part = self.roster_part(conversation, None).await?;
-        let mut members = part.members;
-        while let Some(next) = part.next {
-            part = self.roster_part(conversation, Some(&next)).await?;
-            members.append(&mut part.members);
-        }
-        Ok(members)
+        walk!(members, |after| self.roster_part(conversation, after))
     }
 
     /// One part of the conversations; `after` is the `next` of the part before.
@@ -57,13 +51,7 @@ impl Client {
 
     /// All conversations with a roster or a live message, in byte order.
     pub async fn conversations(&self) -> Result<Vec<String>, ClientError> {
-        let mut part = self.conversations_part(None).await?;
-        let mut conversations = part.conversations;
-        while let Some(next) = part.next {
-            part = self.conversations_part(Some(&next)).await?;
-            conversations.append(&mut part.conversations);
-        }
-        Ok(conversations)
+        walk!(conversations, |after| self.conversations_part(after))
     }
 
     /// Deletes the conversation: roster, messages and receipts. One that is not there is deleted already.

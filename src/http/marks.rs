@@ -6,13 +6,13 @@ use super::{
     answer::{self, Outcome},
     exchange::Exchange,
     fields::{self, Place},
-    problem::{Failure, refusal_code},
+    problem::{Failure, message_refused, refusal_code},
 };
 use crate::{
     receipts::{Mark, Read},
     wire::{
         BulkMarkEntry, BulkMarkRequest, BulkMarkResponse, EntryRefused, MarkRequest, MarkResponse,
-        MessageRefused, UnreadResponse,
+        UnreadResponse,
     },
 };
 
@@ -26,16 +26,10 @@ pub(super) async fn mark(exchange: &Exchange<'_>) -> Outcome {
     let reader = fields::id(Place::Top, "reader", &entry.reader)?;
     let mark = Mark { conversation, reader, read: read(exchange, Place::Top, &entry)? };
     let marked = exchange.ledger().mark(mark, exchange.now).await?;
-    let refused = marked.refused.into_iter();
     answer::json(&MarkResponse {
         marked: marked.marked,
         already: marked.already,
-        refused: refused
-            .map(|(message, refusal)| MessageRefused {
-                message: message.to_string(),
-                code: refusal_code(refusal),
-            })
-            .collect(),
+        refused: marked.refused.into_iter().map(message_refused).collect(),
     })
 }
 

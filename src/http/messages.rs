@@ -9,14 +9,14 @@ use super::{
     cursor::List,
     exchange::Exchange,
     fields::{self, Place},
-    problem::{Failure, refusal_code, rfc3339},
+    problem::{Failure, message_refused, rfc3339},
 };
 use crate::{
     domain::{MessageId, Refusal, RegisterOutcome, Registered, Registration, Retention, UserId},
     receipts::MessageReceipts,
     wire::{
-        BulkRegisterRequest, BulkRegisterResponse, MessageRefused, MessageResponse, MessagesResponse,
-        RegisterEntry, RegisterRequest, RegisterResponse,
+        BulkRegisterRequest, BulkRegisterResponse, MessageResponse, MessagesResponse, RegisterEntry,
+        RegisterRequest, RegisterResponse,
     },
 };
 
@@ -48,16 +48,10 @@ pub(super) async fn register_bulk(exchange: &Exchange<'_>) -> Outcome {
         .map(|(at, entry)| registration(exchange, Place::Entry("messages", at), entry))
         .collect::<Result<_, _>>()?;
     let bulk = exchange.ledger().register_bulk(conversation, registrations, exchange.now).await?;
-    let refused = bulk.refused.into_iter();
     answer::json(&BulkRegisterResponse {
         registered: bulk.registered,
         same: bulk.same,
-        refused: refused
-            .map(|(message, refusal)| MessageRefused {
-                message: message.to_string(),
-                code: refusal_code(refusal),
-            })
-            .collect(),
+        refused: bulk.refused.into_iter().map(message_refused).collect(),
     })
 }
 

@@ -12,9 +12,9 @@ use hyper::{
 };
 
 use crate::{
-    domain::{Refusal, Timestamp},
+    domain::{MessageId, Refusal, Timestamp},
     receipts::StoreError,
-    wire::{Code, Problem},
+    wire::{Code, MessageRefused, Problem},
 };
 
 /// Why a request was not carried out.
@@ -158,6 +158,11 @@ pub(super) fn refusal_code(refusal: Refusal) -> Code {
         Refusal::UnknownMessage => Code::UnknownMessage,
         Refusal::NotInAudience => Code::NotInAudience,
     }
+}
+
+/// How a message that could not be done stands in `refused`.
+pub(super) fn message_refused((message, refusal): (MessageId, Refusal)) -> MessageRefused {
+    MessageRefused { message: message.to_string(), code: refusal_code(refusal) }
 }
 
 impl From<Refusal> for Failure {

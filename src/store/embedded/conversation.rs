@@ -77,6 +77,11 @@ impl Conversation {
         (!message.expires_at.has_come(now)).then_some((page, place.position))
     }
 
+    /// How many messages it holds, expired ones among them.
+    pub(super) fn messages_held(&self) -> u64 {
+        self.pages.values().map(|hot| hot.page.messages_held()).sum()
+    }
+
     /// Whether the list of conversations shows it.
     pub(super) fn is_shown(&self, now: Timestamp) -> bool {
         self.head.members.is_some() || self.pages.values().any(|hot| !hot.page.live(now).is_empty())

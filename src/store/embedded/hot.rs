@@ -117,8 +117,7 @@ impl Hot {
 
     /// Puts in what recovery found.
     pub(super) fn insert(&self, id: ConversationId, conversation: Conversation) {
-        let messages = conversation.pages.values().map(|hot| hot.page.messages_held()).sum();
-        self.messages.fetch_add(messages, Ordering::Relaxed);
+        self.messages.fetch_add(conversation.messages_held(), Ordering::Relaxed);
         self.ids.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
         self.shard(&id).write().unwrap_or_else(PoisonError::into_inner).insert(id, conversation);
     }
@@ -130,8 +129,7 @@ impl Hot {
         if change.ended.is_some()
             && let Some(ended) = shard.remove(&id)
         {
-            let messages: u64 = ended.pages.values().map(|hot| hot.page.messages_held()).sum();
-            self.messages.fetch_sub(messages, Ordering::Relaxed);
+            self.messages.fetch_sub(ended.messages_held(), Ordering::Relaxed);
             watch.ended(
                 ended.key,
                 &mut ended.pages.iter().map(|(number, hot)| (*number, hot.page.expires_first())),

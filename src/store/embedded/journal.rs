@@ -56,8 +56,8 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens the segment whose first record will have the number `sequence`, after those in `older`. It is begun,
-    /// unless it is the last of `older` and nothing has been written to it yet.
+    /// Opens the segment whose first record will have the number `sequence`, after those in `segments`. It is begun,
+    /// unless it is the last of them and nothing has been written to it yet.
     pub(super) fn begin(
         directory: &Path,
         mut segments: Vec<(PathBuf, u64)>,

@@ -182,7 +182,7 @@ impl Found {
             self.conversations.insert(key, (id, conversation));
             return Ok(());
         }
-        // A checkpoint writes a head before its pages, but an end removes it first.
+        // No sealed checkpoint leaves an object without its head; what has none is nobody's.
         let Some((_, conversation)) = self.conversations.get_mut(&key) else { return Ok(()) };
         if object.kind == Kind::Slots {
             return read_slots(conversation, object.number, bytes);
@@ -278,5 +278,38 @@ impl Found {
             hot.insert(id, conversation);
         }
         Ok((hot, tracker))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slots(first: u32, user: &str) -> Record {
+        Record::Slots { conversation: 1, first, users: vec![user.to_owned()] }
+    }
+
+    /// What is left of a conversation that a checkpoint passed over, since it had ended meanwhile: the records of its
+    /// first slots went with the older segment, those of its last ones and its end have not.
+    fn with_a_gap() -> Found {
+        let mut found = Found::default();
+        found.replay(1, Record::Began { id: "c".to_owned() }).unwrap();
+        found.replay(2, slots(0, "alice")).unwrap();
+        found.replay(9, slots(2, "carol")).unwrap();
+        found
+    }
+
+    #[test]
+    fn what_does_not_fit_counts_for_nothing_once_its_conversation_has_ended() {
+        let mut found = with_a_gap();
+        found.replay(10, Record::Ended { conversation: 1 }).unwrap();
+        found.replay(11, Record::Began { id: "c".to_owned() }).unwrap();
+        let (hot, _) = found.finish().unwrap();
+        assert_eq!(hot.conversations(), 1, "the one that began under the same id");
+    }
+
+    #[test]
+    fn what_does_not_fit_in_a_conversation_that_goes_on_is_damage() {
+        assert_eq!(with_a_gap().finish().err(), Some("slots are missing before it"));
     }
 }
