@@ -26,13 +26,14 @@
 //! 1. A write that was answered survives `kill -9` and a power cut; what was never sent never appears.
 //! 2. Within one generation of a message readers are only added, so retries and replays are safe. A reset, a
 //!    delete or registering anew begins another; marks of an earlier one never come back.
-//! 3. A pull shows only what is durable, never waits for a disk, and costs the same for 10 readers as for 10,000.
+//! 3. A pull shows only what is durable, never waits for a write to disk, and costs the same for 10 readers
+//!    as for 10,000.
 //! 4. Whom a message is for is fixed when it is registered.
 //! 5. From its end on a message is unknown, and a sweep gives up its storage.
 //! 6. Every queue, body, list and connection count has a limit, and at the limit there is a clear answer.
 //!
 //! What is deliberately absent: the wire knows no engine, the engines know no HTTP, nothing below `process` reads
-//! a clock, requests never touch a disk, and the server remembers nothing about the clients that pull.
+//! a clock, no request waits for another's write, and the server remembers nothing about the clients that pull.
 //!
 //! # A mark, from top to bottom
 //!
@@ -47,15 +48,15 @@
 //!   draft: which bits of bob's row are new. One record a mark goes into the frame: conversation, slot, pages, bits.
 //! - The journal writes the frame and calls `fdatasync`, once for the whole batch.
 //! - The draft is published: from now on pulls show it. Then all marks of the batch are answered.
-//! - Later a checkpoint brings the page to sled, and the journal's segment goes.
+//! - Later a checkpoint appends the page to a page file, notes in sled where it stands, and the journal's segment goes.
 //!
 //! # A pull, from top to bottom
 //!
 //! `GET /v1/conversations/c/receipts?message=m1&message=m2`
 //!
 //! - `http/query` reads the ids, strictly; `http/receipts` asks the ledger for a screen.
-//! - The engine looks into the hot state: id → place → page. The page keeps a count beside each column of bits, so
-//!   nothing is counted and nobody waits.
+//! - The engine looks into the hot state: id → place → page, which is read back from its file if nobody has looked for
+//!   long. The page keeps a count beside each column of bits, so nothing is counted.
 //! - [`domain::Etag`] names what was found by generation and count. If the client's `If-None-Match` names the same,
 //!   the answer is a 304 without a body; with `changed=1` only what differs is listed.
 //! - `poll` says how to go on: every 2 seconds, or not at all once everybody has read everything.

@@ -168,6 +168,7 @@ fn store_options(config: &Config) -> embedded::Options {
     embedded::Options {
         journal_bytes_max: u64::try_from(config.journal_bytes_max.count).unwrap_or(u64::MAX),
         checkpoint_every: config.checkpoint_every,
+        hot_bytes_max: u64::try_from(config.hot_bytes_max.count).unwrap_or(u64::MAX),
         commit_timeout: config.commit_timeout,
     }
 }

@@ -19,9 +19,9 @@ pub use message::{
     Audience, Generation, Message, ORDER_MAX, Order, Refusal, RegisterOutcome, Registered, Registration,
     next_order,
 };
-pub use page::{PAGE_MESSAGES_MAX, Page};
+pub use page::{AskedEach, Outline, PAGE_MESSAGES_MAX, Page};
 pub use position::{Position, Positions};
 pub use pull::{Etag, Named, Pace, Receipts};
 pub use retention::{ExpiresAt, Retention, Timestamp};
-pub use roster::{Members, RosterChange, SlotTable};
+pub use roster::{Members, RosterChange};
 pub use slot::{Slot, SlotSet};

@@ -47,6 +47,8 @@ struct Store {
     conversations: Gauge<u64, AtomicU64>,
     messages: Gauge<u64, AtomicU64>,
     journal_bytes: Gauge<u64, AtomicU64>,
+    hot_bytes: Gauge<u64, AtomicU64>,
+    page_bytes: Gauge<u64, AtomicU64>,
     commits: Counter,
     writes: Counter,
     checkpoints: Counter,
@@ -102,6 +104,9 @@ impl Metrics {
         registry.register("conversations", "Conversations with a roster or a message", conversations);
         registry.register("messages", "Messages held", store.messages.clone());
         registry.register("journal_bytes", "Bytes of journal on disk", store.journal_bytes.clone());
+        let hot_bytes = store.hot_bytes.clone();
+        registry.register("hot_bytes", "Bytes of memory that hold conversations, as counted", hot_bytes);
+        registry.register("page_bytes", "Bytes of page files on disk", store.page_bytes.clone());
         registry.register("commits", "Commits made durable", store.commits.clone());
         registry.register("writes", "Writes that those commits carried", store.writes.clone());
         registry.register("checkpoints", "Checkpoints completed", store.checkpoints.clone());
@@ -132,17 +137,17 @@ impl Metrics {
 
     /// Everything in the `OpenMetrics` text format, with these vitals.
     pub fn scrape(&self, vitals: &Vitals) -> Result<String, fmt::Error> {
-        let Vitals { can_commit, conversations, messages, commits, writes, journal_bytes, checkpoints } =
-            *vitals;
         let store = &self.store;
-        store.can_commit.set(can_commit.into());
-        store.conversations.set(conversations);
-        store.messages.set(messages);
-        store.journal_bytes.set(journal_bytes);
+        store.can_commit.set(vitals.can_commit.into());
+        store.conversations.set(vitals.conversations);
+        store.messages.set(vitals.messages);
+        store.journal_bytes.set(vitals.journal_bytes);
+        store.hot_bytes.set(vitals.hot_bytes);
+        store.page_bytes.set(vitals.page_bytes);
         // The store counts these itself: here they are only shown.
-        store.commits.inner().store(commits, Ordering::Relaxed);
-        store.writes.inner().store(writes, Ordering::Relaxed);
-        store.checkpoints.inner().store(checkpoints, Ordering::Relaxed);
+        store.commits.inner().store(vitals.commits, Ordering::Relaxed);
+        store.writes.inner().store(vitals.writes, Ordering::Relaxed);
+        store.checkpoints.inner().store(vitals.checkpoints, Ordering::Relaxed);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

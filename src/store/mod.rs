@@ -3,7 +3,7 @@
 //! | engine | what it is |
 //! |---|---|
 //! | [`model`] | obvious, in memory, loses everything: the judge in tests |
-//! | [`embedded`] | a journal, hot state in memory, sled as the checkpointed base: one machine |
+//! | [`embedded`] | a journal, hot state in memory, pages in files of its own, sled as their directory: one machine |
 //!
 //! An engine knows conversations, rosters, messages and marks. It knows no limits of calls, no roles, no `ETag`s
 //! and no clock: the floor above brings the time along.
@@ -142,6 +142,10 @@ pub struct Vitals {
     pub journal_bytes: u64,
     /// Checkpoints completed since the start.
     pub checkpoints: u64,
+    /// Bytes of memory that hold conversations, as near as they are counted.
+    pub hot_bytes: u64,
+    /// Bytes of page files on disk.
+    pub page_bytes: u64,
 }
 
 /// The contract of an engine.
@@ -165,7 +169,7 @@ pub struct Vitals {
 /// it. A message that is unknown is treated as if it had never been, but that the conversation's highest order
 /// stays until the conversation is forgotten.
 ///
-/// **Waiting.** A read never waits for a disk.
+/// **Waiting.** A read never waits for a write to disk. It may wait until what nobody has asked for in long is read.
 ///
 /// Calls may come from any number of threads at once.
 pub trait Store: Send + Sync + 'static {

@@ -16,45 +16,37 @@
 //! Rows are kept in shared blocks, so that a copy of a page costs little and a change to the copy leaves the
 //! original as it was: the store shows one while it makes the other durable.
 
+mod outline;
+mod rows;
+
 use std::sync::Arc;
 
-use super::{ExpiresAt, Generation, Message, Order, Position, Positions, Receipts, Slot, SlotSet, Timestamp};
+use super::{Generation, Message, Order, Position, Positions, Receipts, Slot, SlotSet, Timestamp};
+pub use outline::{AskedEach, Outline};
+use rows::{Columns, Rows};
 
 /// Messages in a full page: the bits of a row.
 pub const PAGE_MESSAGES_MAX: usize = 64;
 
-/// Rows that are copied together when one of them changes: 512 x 8 bytes = 4 KiB.
-const BLOCK_ROWS: usize = 512;
-
-/// The messages of a page that share one audience. The sender of each is in none, whatever `slots` says.
-#[derive(Debug, Clone)]
-struct SharedAudience {
-    slots: Arc<SlotSet>,
-    positions: u64,
-}
-
 /// A run of up to [`PAGE_MESSAGES_MAX`] messages in their order, whom each is for, and who has read it.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
+    outline: Outline,
     messages: Arc<Vec<Option<Message>>>,
-    audiences: Arc<Vec<SharedAudience>>,
-    /// What each sender sent: in nobody's way but their own.
-    sent: Arc<Vec<(Slot, u64)>>,
     /// Who was asked, by position: the size of the audience less the sender.
     of: Arc<Vec<u32>>,
     /// How many have read, by position.
     read: Vec<u32>,
-    rows: Vec<Arc<Vec<u64>>>,
-    /// Positions that hold a message.
-    held: u64,
-    /// The end of the first message to expire.
-    expires_first: Option<ExpiresAt>,
-    /// The orders of the first and the last message put in, whether or not they are still there.
-    order_first: Option<Order>,
-    order_last: Option<Order>,
+    rows: Rows,
 }
 
 impl Page {
+    /// What is known of it without its messages and its rows.
+    #[must_use]
+    pub fn outline(&self) -> &Outline {
+        &self.outline
+    }
+
     /// Whether the last position is taken. Messages that went leave gaps, which are not filled again.
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -64,7 +56,7 @@ impl Page {
     /// Whether it holds no message (any more).
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.held == 0
+        self.outline.held().is_empty()
     }
 
     /// The position that the next message will get.
@@ -77,17 +69,9 @@ impl Page {
     pub fn put(&mut self, position: Position, message: Message, audience: Arc<SlotSet>) {
         assert!(position.index() < PAGE_MESSAGES_MAX, "invariant: a position is 0 to 63");
         self.forget(position.only());
-        self.expires_first =
-            Some(self.expires_first.map_or(message.expires_at, |end| end.min(message.expires_at)));
-        self.order_first = Some(self.order_first.map_or(message.order, |first| first.min(message.order)));
-        self.order_last = self.order_last.max(Some(message.order));
         let members = u32::try_from(audience.len()).expect("invariant: slots are u32");
         let of = members - u32::from(audience.contains(message.sender));
-        let sent = Arc::make_mut(&mut self.sent);
-        match sent.iter_mut().find(|(sender, _)| *sender == message.sender) {
-            Some((_, positions)) => *positions |= position.only().0,
-            None => sent.push((message.sender, position.only().0)),
-        }
+        self.outline.put(position, &message, audience);
         let messages = Arc::make_mut(&mut self.messages);
         let ofs = Arc::make_mut(&mut self.of);
         if messages.len() <= position.index() {
@@ -97,12 +81,6 @@ impl Page {
         }
         messages[position.index()] = Some(message);
         ofs[position.index()] = of;
-        self.held |= position.only().0;
-        let audiences = Arc::make_mut(&mut self.audiences);
-        match audiences.iter_mut().find(|known| known.slots == audience) {
-            Some(known) => known.positions |= position.only().0,
-            None => audiences.push(SharedAudience { slots: audience, positions: position.only().0 }),
-        }
     }
 
     /// The message at `position`, if there is one, expired or not.
@@ -112,38 +90,29 @@ impl Page {
     }
 
     /// The messages of the page with their positions, in their order, expired ones among them.
-    pub fn messages(&self) -> impl Iterator<Item = (Position, &Message)> {
-        Positions(self.held).iter().filter_map(|position| Some((position, self.message(position)?)))
-    }
-
-    /// How many messages it holds, expired ones among them.
-    #[must_use]
-    pub fn messages_held(&self) -> u64 {
-        u64::from(self.held.count_ones())
+    pub fn messages(&self) -> impl Iterator<Item = (Position, &Message)> + Clone {
+        self.messages.iter().enumerate().filter_map(|(at, message)| {
+            let position = Position(u8::try_from(at).expect("invariant: a page has at most 64 positions"));
+            Some((position, message.as_ref()?))
+        })
     }
 
     /// The positions of the messages that have not expired at `now`.
     #[must_use]
     pub fn live(&self, now: Timestamp) -> Positions {
-        Positions(self.held & !self.expired(now).0)
+        self.outline.live(now).unwrap_or_else(|| self.matching(|message| !message.expires_at.has_come(now)))
     }
 
     /// The positions of the messages whose end has come at `now`.
     #[must_use]
     pub fn expired(&self, now: Timestamp) -> Positions {
-        if self.expires_first.is_none_or(|first| !first.has_come(now)) {
-            return Positions(0);
-        }
-        self.matching(|message| message.expires_at.has_come(now))
+        Positions(self.outline.held().0 & !self.live(now).0)
     }
 
     /// The positions of the messages up to and including `order`.
     #[must_use]
     pub fn up_to(&self, order: Order) -> Positions {
-        if self.order_last <= Some(order) {
-            return Positions(self.held);
-        }
-        self.matching(|message| message.order <= order)
+        self.outline.up_to(order).unwrap_or_else(|| self.matching(|message| message.order <= order))
     }
 
     fn matching(&self, test: impl Fn(&Message) -> bool) -> Positions {
@@ -152,83 +121,51 @@ impl Page {
         )
     }
 
-    /// When the first of its messages expires.
-    #[must_use]
-    pub fn expires_first(&self) -> Option<ExpiresAt> {
-        self.expires_first
-    }
-
-    /// The order of the first message it ever held: all it holds are at or behind it.
-    #[must_use]
-    pub fn order_first(&self) -> Option<Order> {
-        self.order_first
-    }
-
-    /// The order of the last message it ever held: all it holds are at or before it.
-    #[must_use]
-    pub fn order_last(&self) -> Option<Order> {
-        self.order_last
-    }
-
     /// The positions of the messages whose audience `reader` is in.
     #[must_use]
     pub fn asked(&self, reader: Slot) -> Positions {
-        let of = self.audiences.iter().filter(|audience| audience.slots.contains(reader));
-        let asked = of.fold(0, |set, audience| set | audience.positions);
-        let own = self.sent.iter().find(|(sender, _)| *sender == reader);
-        Positions(asked & !own.map_or(0, |(_, positions)| *positions))
-    }
-
-    /// The audience of the message at `position`. The sender is not in it, even where the set has the sender.
-    #[must_use]
-    pub fn audience(&self, position: Position) -> Option<&Arc<SlotSet>> {
-        let of = self.audiences.iter().find(|audience| audience.positions & position.only().0 != 0);
-        of.map(|audience| &audience.slots)
-    }
-
-    /// The audiences of the page, each with the positions it is for.
-    pub fn audiences(&self) -> impl Iterator<Item = (&Arc<SlotSet>, Positions)> {
-        self.audiences.iter().map(|audience| (&audience.slots, Positions(audience.positions)))
-    }
-
-    /// The position of a message with this very audience, if there is one.
-    #[must_use]
-    pub fn position_for(&self, audience: &SlotSet) -> Option<Position> {
-        let same = self.audiences.iter().find(|known| *known.slots == *audience);
-        same.and_then(|known| Positions(known.positions).iter().next())
+        self.outline.asked(reader)
     }
 
     /// The positions of the messages that `reader` has read.
     #[must_use]
     pub fn read_by(&self, reader: Slot) -> Positions {
-        let block = self.rows.get(reader.index() / BLOCK_ROWS);
-        Positions(block.and_then(|rows| rows.get(reader.index() % BLOCK_ROWS)).copied().unwrap_or(0))
+        Positions(self.rows.get(reader))
     }
 
     /// Marks the messages at `positions` as read by `reader`, and returns those that were not before. Positions
     /// without a message, or whose audience the reader is not in, are passed over.
     pub fn mark(&mut self, reader: Slot, positions: Positions) -> Positions {
-        let new = positions.0 & self.asked(reader).0 & self.held & !self.read_by(reader).0;
+        let new = positions.0 & self.asked(reader).0 & !self.read_by(reader).0;
         if new == 0 {
             return Positions(0);
         }
-        *self.row_mut(reader) |= new;
+        *self.rows.get_mut(reader) |= new;
         for position in Positions(new).iter() {
             self.read[position.index()] += 1;
         }
         Positions(new)
     }
 
-    fn row_mut(&mut self, reader: Slot) -> &mut u64 {
-        let (block, row) = (reader.index() / BLOCK_ROWS, reader.index() % BLOCK_ROWS);
-        if self.rows.len() <= block {
-            self.rows.resize_with(block + 1, Arc::default);
+    /// Gives a page that nobody has read its rows, one a slot. False if one has read what it was not asked, or has two;
+    /// the page is of no use then.
+    #[must_use]
+    pub fn restore(&mut self, rows: impl IntoIterator<Item = (Slot, Positions)>) -> bool {
+        let outline = self.outline.clone();
+        let asked = outline.asked_each();
+        let mut columns = Columns::new();
+        for (slot, row) in rows {
+            if row.0 & !asked.asked(slot).0 != 0 || self.rows.get(slot) != 0 {
+                return false;
+            }
+            if !row.is_empty() {
+                *self.rows.get_mut(slot) = row.0;
+                columns.add(row);
+            }
         }
-        let rows = Arc::make_mut(&mut self.rows[block]);
-        if rows.len() <= row {
-            rows.resize(row + 1, 0);
-        }
-        &mut rows[row]
+        let counts = columns.counts();
+        self.read.iter_mut().zip(counts).for_each(|(read, count)| *read = count);
+        true
     }
 
     /// What is known of the message at `position`.
@@ -246,13 +183,14 @@ impl Page {
         after: Option<Slot>,
     ) -> impl Iterator<Item = Slot> + '_ {
         let sender = self.message(position).map(|message| message.sender);
-        let slots = self.audience(position).into_iter().flat_map(move |audience| audience.iter_after(after));
+        let audience = self.outline.audience(position).into_iter();
+        let slots = audience.flat_map(move |audience| audience.iter_after(after));
         slots.filter(move |&slot| Some(slot) != sender && self.read_by(slot).contains(position) == read)
     }
 
     /// Begins a new life of the message at `position`: nobody has read it.
     pub fn reset(&mut self, position: Position, generation: Generation) {
-        self.clear(position.only().0);
+        self.clear(position.only());
         if self.message(position).is_some()
             && let Some(message) = &mut Arc::make_mut(&mut self.messages)[position.index()]
         {
@@ -262,53 +200,56 @@ impl Page {
 
     /// Forgets the messages at `positions`, and who has read them.
     pub fn forget(&mut self, positions: Positions) {
-        let gone = positions.0 & self.held;
-        if gone == 0 {
+        let gone = Positions(positions.0 & self.outline.held().0);
+        if gone.is_empty() {
             return;
         }
         self.clear(gone);
-        self.held &= !gone;
         let messages = Arc::make_mut(&mut self.messages);
         let ofs = Arc::make_mut(&mut self.of);
-        for position in Positions(gone).iter() {
+        for position in gone.iter() {
             messages[position.index()] = None;
             ofs[position.index()] = 0;
         }
-        let sent = Arc::make_mut(&mut self.sent);
-        sent.iter_mut().for_each(|(_, positions)| *positions &= !gone);
-        sent.retain(|(_, positions)| *positions != 0);
-        let audiences = Arc::make_mut(&mut self.audiences);
-        audiences.iter_mut().for_each(|audience| audience.positions &= !gone);
-        audiences.retain(|audience| audience.positions != 0);
-        self.expires_first = self.messages().map(|(_, message)| message.expires_at).min();
+        self.outline.take(gone, messages.iter().flatten().map(|message| message.expires_at));
     }
 
-    fn clear(&mut self, positions: u64) {
-        if self.held & !positions == 0 {
+    fn clear(&mut self, positions: Positions) {
+        if self.outline.held().0 & !positions.0 == 0 {
             // Nothing is left that a row could be about.
-            self.rows.clear();
+            self.rows.clear_all();
         }
-        for block in &mut self.rows {
-            if block.iter().any(|row| row & positions != 0) {
-                Arc::make_mut(block).iter_mut().for_each(|row| *row &= !positions);
-            }
-        }
-        for position in Positions(positions).iter() {
+        self.rows.clear(positions);
+        for position in positions.iter() {
             if let Some(read) = self.read.get_mut(position.index()) {
                 *read = 0;
             }
         }
     }
 
+    /// Who was sent something that they have not read.
+    #[must_use]
+    pub fn behind(&self) -> SlotSet {
+        let asked = self.outline.asked_each();
+        let mut behind = self.outline.asked_any();
+        for (slot, _) in self.rows().filter(|(slot, row)| *row == asked.asked(*slot)) {
+            behind.remove(slot);
+        }
+        behind
+    }
+
     /// Every reader's row that is not empty, in slot order.
     pub fn rows(&self) -> impl Iterator<Item = (Slot, Positions)> + '_ {
-        self.rows.iter().enumerate().flat_map(|(block, rows)| {
-            let first = block * BLOCK_ROWS;
-            rows.iter().enumerate().filter(|(_, row)| **row != 0).map(move |(at, row)| {
-                let slot = u32::try_from(first + at).expect("invariant: slots are u32");
-                (Slot(slot), Positions(*row))
-            })
-        })
+        self.rows.iter()
+    }
+
+    /// About how many bytes of memory it takes, itself and all that it does not share with the roster.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        /// The name of a message, with its counters, as the allocator rounds it.
+        const NAME_BYTES: usize = 48;
+        let messages = self.messages.len() * (size_of::<Option<Message>>() + NAME_BYTES);
+        size_of::<Self>() + messages + 3 * size_of::<u32>() * self.messages.len() + self.rows.bytes()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pages, mark by mark.
 
 use super::*;
-use crate::domain::MessageId;
+use crate::domain::{ExpiresAt, MessageId};
 
 fn message(name: &str, sender: u32, order: u64) -> Message {
     Message {
@@ -71,7 +71,7 @@ fn a_forgotten_message_leaves_nothing_behind() {
     page.mark(Slot(7), Positions(0b11));
     page.forget(Position(0).only());
     assert_eq!((page.message(Position(0)), page.receipts(Position(0))), (None, None));
-    assert!(page.audience(Position(0)).is_none());
+    assert!(page.outline().audience(Position(0)).is_none());
     assert_eq!(page.rows().collect::<Vec<_>>(), [(Slot(7), Positions(0b10))]);
     assert!(!page.is_empty());
     page.forget(Position(1).only());
@@ -86,5 +86,39 @@ fn a_page_tells_what_is_live_and_what_comes_first() {
     assert_eq!(page.live(now), Positions(0b100));
     assert_eq!(page.expired(now), Positions(0b011));
     assert_eq!(page.up_to(Order(2)), Positions(0b011));
-    assert_eq!(page.expires_first(), Some(ExpiresAt { unix_s: 1 }));
+    assert_eq!(page.outline().expires_first(), Some(ExpiresAt { unix_s: 1 }));
+}
+
+#[test]
+fn rows_that_are_restored_count_as_if_they_had_been_marked() {
+    let (mut marked, mut restored) = (page(64), page(64));
+    let mut random = fastrand::Rng::with_seed(7);
+    for slot in 0..1_000 {
+        marked.mark(Slot(slot), Positions(random.u64(..) & random.u64(..)));
+    }
+    assert!(restored.restore(marked.rows().collect::<Vec<_>>()));
+    for at in 0..64 {
+        assert_eq!(restored.receipts(Position(at)), marked.receipts(Position(at)), "{at}");
+    }
+    assert_eq!(restored.rows().collect::<Vec<_>>(), marked.rows().collect::<Vec<_>>());
+    assert!(!page(64).restore([(Slot(3), Positions(0b1000))]), "3 sent it");
+    assert!(!page(64).restore([(Slot(1_000), Positions(1))]), "outside the audience");
+}
+
+#[test]
+fn an_outline_tells_what_it_can_without_the_messages() {
+    let page = page(3);
+    let outline = page.outline();
+    let at = |unix_s: u64| Timestamp { unix_ms: unix_s * 1_000 };
+    assert_eq!([outline.live(at(0)), outline.live(at(3))], [Some(Positions(0b111)), Some(Positions(0))]);
+    assert_eq!(outline.live(at(2)), None, "one has expired, one has not");
+    assert_eq!(
+        [outline.up_to(Order(0)), outline.up_to(Order(3))],
+        [Some(Positions(0)), Some(Positions(0b111))]
+    );
+    assert_eq!(outline.up_to(Order(2)), None);
+    let each = outline.asked_each();
+    for slot in [0, 1, 2, 3, 999, 1_000, 70_000].map(Slot) {
+        assert_eq!(each.asked(slot), outline.asked(slot), "{slot:?}");
+    }
 }

@@ -6,9 +6,8 @@
 //!   descriptor of sled's file, and a round is so small that sled's log cannot reuse a segment in between.
 //! - `flush_async`, batches and transactions are never used, and only the checkpoint thread calls sled.
 //! - Its background flusher is off: an idle server writes nothing.
-//! - A snapshot that was being written when the process died stops the next open; it is removed first.
-//! - What it reads from the log it takes to be durable; so the log is synced before it is opened.
-//! - A power cut in its very first open leaves files that it cannot open; so that happens beside the base's place.
+//! - While it opens its files it changes them, and syncs not all: so it opens a copy, and `home` makes that count.
+//! - Its file never shrinks: when little of it lives, what lives is written into a fresh one.
 //! - Values stay under 4 KiB: a leaf of 16 large ones would go to a file of its own, which sled never syncs.
 //! - It may panic on damaged files, and at its end: then it is on a thread of its own, whose panic is an error.
 //!
@@ -34,7 +33,7 @@ use super::{
     BASE_STEP_TIMEOUT, OpenError,
     conversation::Key,
     gathered::{Gathered, Newest},
-    journal::sync_directory,
+    home::Home,
     object::{Kind, Object},
     record::FORMAT,
     seal::{Digest, Seal},
@@ -52,17 +51,24 @@ const ROUND_BYTES: usize = 256 << 10;
 /// change, and each such write moves another page: 2 x 64 KiB / 10.
 const WRITE_BYTES: usize = 13 << 10;
 
+/// A file that is no larger is left as it is, and one of which more than a fourth is alive: sled takes about twice what
+/// it is given.
+const DEAD_BYTES: u64 = 4 << 20;
+const DEAD_SHARE: u64 = 4;
+
 /// The open base.
 pub(super) struct Base {
     db: sled::Db,
     /// sled's own file, opened a second time, to sync it.
     file: File,
-    path: PathBuf,
+    home: Home,
     /// The version that the next checkpoint writes.
     version: u64,
     round_bytes: usize,
     /// Every object there is, and its version.
     digest: Digest,
+    /// Bytes of all keys and values.
+    live_bytes: u64,
     /// Keys that something newer has replaced.
     stale: Vec<sled::IVec>,
     /// Keys that say that an object is gone: to be removed behind what they are about.
@@ -75,58 +81,58 @@ pub(super) struct Base {
 pub(super) type Each<'a> = dyn FnMut(Object, &[u8]) -> Result<(), &'static str> + Send + 'a;
 
 impl Base {
-    /// Opens the base in `path`, made if it is not there, hands every object in it to `each`, by kind, conversation
-    /// and number, and returns the number of the first record that it does not cover; none if no checkpoint has
-    /// ended yet.
-    pub(super) fn open(path: &Path, each: &mut Each<'_>) -> Result<(Self, Option<u64>), OpenError> {
-        sled_db::on_own_thread(|| Self::open_here(path, each))
-            .unwrap_or_else(|error| Err(OpenError::base(path, &error)))
+    /// Opens the base in the data directory `data`, made if it is not there, hands every object in it to `each`, by
+    /// kind, conversation and number, and returns the number of the first record that it does not cover; none if no
+    /// checkpoint has ended yet.
+    pub(super) fn open(data: &Path, each: &mut Each<'_>) -> Result<(Self, Option<u64>), OpenError> {
+        sled_db::on_own_thread(|| Self::open_here(data, each))
+            .unwrap_or_else(|error| Err(OpenError::base(&base_path(data), &error)))
     }
 
-    fn open_here(path: &Path, each: &mut Each<'_>) -> Result<(Self, Option<u64>), OpenError> {
-        if !path.try_exists().map_err(OpenError::at(path))? {
-            Self::make(path)?;
-        }
-        let mut base = Self::over(path)?;
-        let seal = base.load(each)?;
+    fn open_here(data: &Path, each: &mut Each<'_>) -> Result<(Self, Option<u64>), OpenError> {
+        let (mut base, seal) = if let Some(old) = Home::newest(data).map_err(OpenError::at(data))? {
+            let mut base = Self::over(old.next(), &old.next().begin_as(&old)?, &old.path())?;
+            let seal = base.load(each, &old.path())?;
+            (base, seal)
+        } else {
+            let home = Home::first(data);
+            let building = home.begin().map_err(OpenError::at(data))?;
+            (Self::over(home, &building, &building)?, None)
+        };
         // Remains of a checkpoint that did not end; the next one must not take them for its own.
-        base.remove_replaced().map_err(OpenError::at(path))?;
+        base.remove_replaced().and_then(|()| base.move_in()).map_err(OpenError::at(data))?;
         base.work.rest();
         Ok((base, seal.map(|seal| seal.next_sequence)))
     }
 
-    /// Makes an empty base beside its place, and moves it there once it is durable.
-    fn make(path: &Path) -> Result<(), OpenError> {
-        let new = path.with_extension("new");
-        match std::fs::remove_dir_all(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(OpenError::at(&new)(error)),
-            _ => std::fs::create_dir(&new).map_err(OpenError::at(&new))?,
-        }
-        let base = Self::over(&new)?;
-        base.work.rest();
-        drop(base);
-        std::fs::rename(&new, path).map_err(OpenError::at(path))?;
-        let above = path.parent().expect("invariant: the base stands in the data directory");
-        sync_directory(above).map_err(OpenError::at(above))
-    }
-
-    /// sled on `path`, with all of its files and their names durable.
-    fn over(path: &Path) -> Result<Self, OpenError> {
-        let db = sled_db::open(path)?;
-        let file = File::open(path.join("db")).map_err(OpenError::at(path))?;
-        let mut base = Self {
+    /// sled in the place `building` of its next home. Errors are about `named`.
+    fn over(home: Home, building: &Path, named: &Path) -> Result<Self, OpenError> {
+        let db = sled_db::open(building, named)?;
+        let file = File::open(building.join("db")).map_err(OpenError::at(named))?;
+        Ok(Self {
             db,
             file,
-            path: path.to_owned(),
+            home,
             version: 1,
             round_bytes: 0,
             digest: Digest::default(),
+            live_bytes: 0,
             stale: Vec::new(),
             tombs: Vec::new(),
             work: Work::new("a write to the base", BASE_STEP_TIMEOUT),
-        };
-        base.sync_new().map_err(OpenError::at(path))?;
-        Ok(base)
+        })
+    }
+
+    /// Makes its home the one that counts.
+    fn move_in(&mut self) -> io::Result<()> {
+        self.sync()?;
+        self.home.move_in()?;
+        self.home.remove_others()
+    }
+
+    /// sled's own file, for messages.
+    pub(super) fn file_path(&self) -> PathBuf {
+        self.home.path().join("db")
     }
 
     /// What it is busy with. Each call here begins steps of it, and none ends the last: that is for the caller.
@@ -149,58 +155,51 @@ impl Base {
         closed
     }
 
-    /// A fresh base's files and their names survive a power cut from here on.
-    fn sync_new(&mut self) -> io::Result<()> {
-        self.sync()?;
-        for name in ["conf", "db"] {
-            File::open(self.path.join(name))?.sync_all()?;
-        }
-        sync_directory(&self.path)
-    }
-
-    fn load(&mut self, each: &mut Each<'_>) -> Result<Option<Seal>, OpenError> {
-        let seal = self.newest_seal()?;
+    /// Reads all that is there; what is wrong with it is said of `named`.
+    fn load(&mut self, each: &mut Each<'_>, named: &Path) -> Result<Option<Seal>, OpenError> {
+        let damaged = |what| OpenError::damaged(&named.join("db"), 0, what);
+        let seal = self.newest_seal(named)?;
         let sealed = seal.as_ref().map_or(0, |seal| seal.version);
         let tree: sled::Tree = (*self.db).clone();
         let mut gathered: Option<Gathered> = None;
         for entry in tree.range(Object::SEAL.after()..) {
-            let (key, value) = entry.map_err(|error| OpenError::base(&self.path, &error))?;
+            let (key, value) = entry.map_err(|error| OpenError::base(named, &error))?;
+            self.live_bytes += (key.len() + value.len()) as u64;
             let (object, version, part) =
-                Object::parse(&key).ok_or_else(|| self.damaged("a key does not read"))?;
+                Object::parse(&key).ok_or_else(|| damaged("a key does not read"))?;
             self.version = self.version.max(version + 1);
             if gathered.as_ref().is_some_and(|gathered| gathered.object != object) {
-                self.hand_over(gathered.take(), each)?;
+                self.hand_over(gathered.take(), each).map_err(damaged)?;
             }
             gathered.get_or_insert_with(|| Gathered::new(object, sealed)).add(version, part, key, &value);
         }
-        self.hand_over(gathered, each)?;
+        self.hand_over(gathered, each).map_err(damaged)?;
         if self.digest != seal.as_ref().map(|seal| seal.digest).unwrap_or_default() {
-            return Err(self.damaged("objects are missing, or older than the last checkpoint left them"));
+            return Err(damaged("objects are missing, or older than the last checkpoint left them"));
         }
         Ok(seal)
     }
 
     /// The seal that counts; those before it are stale.
-    fn newest_seal(&mut self) -> Result<Option<Seal>, OpenError> {
+    fn newest_seal(&mut self, named: &Path) -> Result<Option<Seal>, OpenError> {
+        let damaged = |what| OpenError::damaged(&named.join("db"), 0, what);
         let mut newest = None;
         let mut last = None;
         for entry in &self.db.scan_prefix(Object::SEAL.prefix()).collect::<Vec<_>>() {
-            let (key, value) = entry.as_ref().map_err(|error| OpenError::base(&self.path, error))?;
-            let (_, version, _) = Object::parse(key).ok_or_else(|| self.damaged("a key does not read"))?;
-            let seal = Seal::read(version, value).ok_or_else(|| self.damaged("a seal does not read"))?;
-            newest = Some(seal);
+            let (key, value) = entry.as_ref().map_err(|error| OpenError::base(named, error))?;
+            self.live_bytes += (key.len() + value.len()) as u64;
+            let (_, version, _) = Object::parse(key).ok_or_else(|| damaged("a key does not read"))?;
+            newest = Some(Seal::read(version, value).ok_or_else(|| damaged("a seal does not read"))?);
             self.stale.extend(last.replace(key.clone()));
             self.version = version + 1;
         }
         Ok(newest)
     }
 
-    fn hand_over(&mut self, gathered: Option<Gathered>, each: &mut Each<'_>) -> Result<(), OpenError> {
+    fn hand_over(&mut self, gathered: Option<Gathered>, each: &mut Each<'_>) -> Result<(), &'static str> {
         let Some(gathered) = gathered else { return Ok(()) };
         let object = gathered.object;
-        let newest =
-            gathered.newest(&mut self.stale).ok_or_else(|| self.damaged("an object is not whole"))?;
-        match newest {
+        match gathered.newest(&mut self.stale).ok_or("an object is not whole")? {
             Newest::Nothing => Ok(()),
             Newest::Gone(tomb) => {
                 self.tombs.push(tomb);
@@ -208,14 +207,9 @@ impl Base {
             }
             Newest::Whole { version, bytes } => {
                 self.digest.put(object, version);
-                let body = checked(&bytes).ok_or_else(|| self.damaged("an object has a wrong checksum"))?;
-                each(object, body).map_err(|what| self.damaged(what))
+                each(object, checked(&bytes).ok_or("an object has a wrong checksum")?)
             }
         }
-    }
-
-    fn damaged(&self, what: &'static str) -> OpenError {
-        OpenError::damaged(&self.path.join("db"), 0, what)
     }
 
     /// Writes an object, in place of the one before once [`Base::finish`] is done. Once a checkpoint each.
@@ -245,7 +239,7 @@ impl Base {
 
     /// Removes all of a conversation once [`Base::finish`] is done.
     pub(super) fn remove_conversation(&mut self, conversation: Key) -> io::Result<()> {
-        for kind in [Kind::Head, Kind::Slots, Kind::Page] {
+        for kind in [Kind::Head, Kind::Slots, Kind::Shelf] {
             let prefix = Object { kind, conversation, number: 0 }.prefix();
             let mut objects = Vec::new();
             for key in self.db.scan_prefix(&prefix[..9]).keys() {
@@ -293,20 +287,46 @@ impl Base {
         if stale.is_empty() && tombs.is_empty() {
             return Ok(());
         }
-        for key in stale {
-            self.db.remove(key)?;
-            self.count(0)?;
-        }
+        stale.into_iter().try_for_each(|key| self.delete(&key))?;
         self.sync()?;
-        for key in tombs {
-            self.db.remove(key)?;
-            self.count(0)?;
-        }
+        tombs.into_iter().try_for_each(|key| self.delete(&key))?;
         self.sync()
+    }
+
+    fn delete(&mut self, key: &sled::IVec) -> io::Result<()> {
+        let removed = self.db.remove(key)?;
+        self.live_bytes -= removed.map_or(0, |value| key.len() + value.len()) as u64;
+        self.count(0)
+    }
+
+    /// Moves into a fresh home, if little of sled's file is alive. Right after [`Base::finish`].
+    pub(super) fn renew_if_dead(&mut self) -> io::Result<()> {
+        let file_bytes = self.file.metadata()?.len();
+        if file_bytes <= DEAD_BYTES || file_bytes < self.live_bytes * DEAD_SHARE {
+            return Ok(());
+        }
+        sled_db::on_own_thread(|| self.renew())?
+    }
+
+    fn renew(&mut self) -> io::Result<()> {
+        let home = self.home.next();
+        let building = home.begin()?;
+        let mut fresh = Self::over(home, &building, &building).map_err(io::Error::other)?;
+        fresh.work = self.work.clone();
+        for entry in &*self.db {
+            let (key, value) = entry?;
+            fresh.insert(key.to_vec(), value.to_vec())?;
+        }
+        fresh.version = self.version;
+        fresh.digest = self.digest;
+        fresh.move_in()?;
+        *self = fresh;
+        Ok(())
     }
 
     fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) -> io::Result<()> {
         let bytes = value.len();
+        self.live_bytes += (key.len() + bytes) as u64;
         self.db.insert(key, value)?;
         self.count(bytes)
     }
@@ -331,4 +351,10 @@ fn checked(bytes: &[u8]) -> Option<&[u8]> {
     let (rest, crc) = bytes.split_last_chunk()?;
     let (format, body) = rest.split_first()?;
     (*format == FORMAT && crc32fast::hash(rest) == u32::from_le_bytes(*crc)).then_some(body)
+}
+
+/// What is there of a base in `data`, for messages.
+fn base_path(data: &Path) -> PathBuf {
+    let home = Home::newest(data).ok().flatten();
+    home.unwrap_or_else(|| Home::first(data)).path()
 }

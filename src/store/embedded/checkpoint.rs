@@ -1,4 +1,9 @@
-//! The checkpoint thread: brings what has changed from the hot state to the base, so that the journal can go.
+//! The checkpoint thread: brings what has changed from the hot state to the page files and the base, so that the
+//! journal can go.
+//!
+//! ```text
+//!   dirty pages ─► page files: append, fdatasync ─► base: heads, slots, shelves ─► seal ─► old files and segments go
+//! ```
 //!
 //! It reads the hot state like any other reader, an object at a time, so an object may be newer in the base than
 //! the moment the checkpoint began. That is safe: the object says which record changed it last, and recovery
@@ -18,12 +23,31 @@ use std::{
 use super::{
     base::Base,
     commit::{Command, Pulse, Rotated},
-    conversation::{Conversation, Key, PageNumber},
+    conversation::{Conversation, HotPage, Key, PageNumber},
     hot::Hot,
     object::{Kind, Object},
-    stored::{BLOCK_SLOTS, head_bytes, page_bytes, slots_bytes},
+    pages::{Book, Extent, Moved, PageName},
+    stored::{BLOCK_SLOTS, SHELF_PAGES, head_bytes, page_bytes, shelf_bytes, slots_bytes},
 };
 use crate::domain::ConversationId;
+
+/// A page that has changed, as it is when its turn comes.
+enum Seen {
+    /// It went, or its conversation did.
+    Gone,
+    /// The last checkpoint met it after it had changed.
+    Clean,
+    /// It is to be written.
+    Dirty(Arc<HotPage>, u32),
+}
+
+/// A page that was written, and which change of it.
+struct Written {
+    id: ConversationId,
+    name: PageName,
+    stamp: u32,
+    extent: Extent,
+}
 
 /// What the checkpoint thread is asked for.
 pub(super) enum Wish {
@@ -97,6 +121,7 @@ impl Dirty {
 pub(super) struct Checkpointer {
     pub(super) hot: Arc<Hot>,
     pub(super) base: Base,
+    pub(super) book: Book,
     pub(super) pulse: Arc<Pulse>,
     pub(super) commands: SyncSender<Command>,
     pub(super) every: Duration,
@@ -154,40 +179,97 @@ impl Checkpointer {
 
     fn write(&mut self, dirty: &Dirty, next_sequence: u64) -> io::Result<()> {
         for key in &dirty.ended {
+            self.book.remove_conversation(*key);
             self.base.remove_conversation(*key)?;
         }
+        let mut shelves = BTreeSet::new();
+        let mut written = Vec::new();
         for (key, changed) in &dirty.conversations {
             self.write_conversation(*key, changed)?;
+            for number in &changed.pages {
+                let name = PageName { conversation: *key, number: *number };
+                written.extend(self.write_page(name, changed)?);
+                shelves.insert((*key, number.0 / SHELF_PAGES));
+            }
         }
-        self.base.finish(next_sequence)
+        let moved = self.book.clean()?;
+        shelves
+            .extend(moved.iter().map(|moved| (moved.name.conversation, moved.name.number.0 / SHELF_PAGES)));
+        self.base.work().step();
+        self.book.sync()?;
+        for (key, shelf) in shelves {
+            self.write_shelf(key, shelf)?;
+        }
+        self.base.finish(next_sequence)?;
+        self.settle(&written, &moved);
+        self.base.work().step();
+        self.book.remove_empty()?;
+        self.pulse.page_bytes.store(self.book.bytes(), Ordering::Relaxed);
+        self.base.renew_if_dead()
     }
 
     fn write_conversation(&mut self, key: Key, changed: &DirtyConversation) -> io::Result<()> {
         let object = |kind, number| Object { kind, conversation: key, number };
         if changed.head {
-            let head = self.look(key, changed, |known| (known.head.clone(), known.slots.len()));
+            let head = self.look(key, changed, |known| (known.head.clone(), known.names.len()));
             // A conversation that has ended meanwhile is the next checkpoint's to remove.
             let Some((head, slots)) = head else { return Ok(()) };
             self.base.put(object(Kind::Head, 0), head_bytes(&changed.id, &head, slots))?;
         }
         if let Some(first) = changed.slots_from {
             let from = first / BLOCK_SLOTS * BLOCK_SLOTS;
-            let users = self.look(key, changed, |known| known.slots.users()[from as usize..].to_vec());
-            for (block, users) in
-                (from / BLOCK_SLOTS..).zip(users.unwrap_or_default().chunks(BLOCK_SLOTS as usize))
+            let names = self.look(key, changed, |known| {
+                known.names.names_from(from).map(str::to_owned).collect::<Vec<_>>()
+            });
+            for (block, names) in
+                (from / BLOCK_SLOTS..).zip(names.unwrap_or_default().chunks(BLOCK_SLOTS as usize))
             {
-                self.base.put(object(Kind::Slots, block), slots_bytes(users))?;
-            }
-        }
-        for &number in &changed.pages {
-            // A copy shares all with the original, so that the bytes are made without holding anyone up.
-            let page = self.look(key, changed, |known| known.pages.get(&number).cloned());
-            match page.flatten() {
-                Some(page) => self.base.put(object(Kind::Page, number.0), page_bytes(&page))?,
-                None => self.base.remove(object(Kind::Page, number.0))?,
+                self.base.put(object(Kind::Slots, block), slots_bytes(names))?;
             }
         }
         Ok(())
+    }
+
+    /// Appends a page as it is now; nothing if the page files have it already.
+    fn write_page(&mut self, name: PageName, changed: &DirtyConversation) -> io::Result<Option<Written>> {
+        self.base.work().step();
+        let seen = self.look(name.conversation, changed, |known| match known.cells.get(name.number) {
+            None => Seen::Gone,
+            Some(cell) if cell.is_clean() => Seen::Clean,
+            // A copy shares all with the original, so that the bytes are made without holding anyone up.
+            Some(cell) => cell.page().map_or(Seen::Clean, |page| Seen::Dirty(page.clone(), cell.stamp())),
+        });
+        match seen.unwrap_or(Seen::Gone) {
+            Seen::Gone => {
+                self.book.remove(name);
+                Ok(None)
+            }
+            Seen::Clean => Ok(None),
+            Seen::Dirty(page, stamp) => {
+                let extent = self.book.put(&changed.id, name, &page_bytes(&page))?;
+                Ok(Some(Written { id: changed.id.clone(), name, stamp, extent }))
+            }
+        }
+    }
+
+    fn write_shelf(&mut self, key: Key, shelf: u32) -> io::Result<()> {
+        let object = Object { kind: Kind::Shelf, conversation: key, number: shelf };
+        let first = shelf * SHELF_PAGES;
+        match self.book.pages(key, first..first.saturating_add(SHELF_PAGES)) {
+            [] => self.base.remove(object),
+            pages => self.base.put(object, shelf_bytes(pages)),
+        }
+    }
+
+    /// What was written is clean from now on, and is read from where it stands.
+    fn settle(&self, written: &[Written], moved: &[Moved]) {
+        for Written { id, name, stamp, extent } in written {
+            self.hot.change_cell(id, *name, |cell| cell.settle(*stamp, *extent));
+        }
+        for Moved { id, name, from, to } in moved {
+            self.hot.change_cell(id, *name, |cell| cell.moved(*from, *to));
+        }
+        self.hot.make_room();
     }
 
     fn look<T>(

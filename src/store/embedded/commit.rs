@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use super::{
     checkpoint::{Dirty, Wish},
     conversation::{Key, PageNumber},
-    draft::Batch,
+    draft::{Batch, Decided},
     forget,
     hot::{Hot, Watch},
     journal::Journal,
@@ -37,9 +37,6 @@ pub(super) const QUEUE_WRITES_MAX: usize = 16_384;
 
 /// Memory that waiting writes hold at the most, as near as it is counted; one more is answered likewise.
 pub(super) const QUEUE_BYTES_MAX: usize = 256 << 20;
-
-/// A commit takes no more writes once it has so many bytes of journal: its draft must not outgrow memory.
-const COMMIT_BYTES: usize = 1 << 20;
 
 /// A commit takes no more than so many writes, so that the first is not held up by the last.
 const COMMIT_WRITES: usize = 4_096;
@@ -85,6 +82,7 @@ pub(super) struct Pulse {
     pub(super) writes: AtomicU64,
     pub(super) journal_bytes: AtomicU64,
     pub(super) checkpoints: AtomicU64,
+    pub(super) page_bytes: AtomicU64,
 }
 
 impl Pulse {
@@ -172,7 +170,7 @@ impl Committer {
                 continue;
             }
             settles.push(write(&mut batch));
-            if batch.len() < COMMIT_BYTES && settles.len() < COMMIT_WRITES {
+            if !batch.is_full() && settles.len() < COMMIT_WRITES {
                 match commands.try_recv() {
                     Ok(Command::Write(write)) => next = Some(write),
                     Ok(other) => left_over = Some(other),
@@ -190,7 +188,10 @@ impl Committer {
 
     /// Makes a batch durable, then shows it.
     fn finish(&mut self, batch: Batch<'_>) -> Result<(), StoreError> {
-        let (mut frame, drafts) = batch.finish();
+        let Decided { mut frame, drafts } = batch.finish().map_err(|error| {
+            self.pulse.fail("a page could not be read", &error);
+            StoreError::Failed
+        })?;
         if !frame.is_empty() {
             frame.seal();
             if let Err(error) = self.journal.append(&frame) {
@@ -203,15 +204,16 @@ impl Committer {
         for (id, change) in drafts {
             self.hot.publish(id, change, &mut self.tracker);
         }
-        let journal_bytes = self.journal.bytes();
-        self.pulse.journal_bytes.store(journal_bytes, Ordering::Relaxed);
+        self.pulse.journal_bytes.store(self.journal.bytes(), Ordering::Relaxed);
         self.wish_if_full();
+        self.hot.make_room();
         Ok(())
     }
 
-    /// Asks for a checkpoint if the journal has grown to its bound, unless one was asked for already.
+    /// Asks for a checkpoint if the journal has grown to its bound, or so much has changed that there is little room
+    /// left for what has not; unless one was asked for already.
     fn wish_if_full(&self) {
-        if self.journal.bytes() >= self.journal_bytes_max
+        if (self.journal.bytes() >= self.journal_bytes_max || self.hot.is_dirty())
             && !self.pulse.wished.swap(true, Ordering::SeqCst)
             && self.wishes.try_send(Wish::Checkpoint).is_err()
         {
@@ -255,10 +257,10 @@ impl Committer {
         let mut batch = Batch::new(&hot, self.next_sequence);
         let swept: usize =
             due.into_iter().map(|(id, pages)| forget::sweep(&mut batch, &id, &pages, sweep.now)).sum();
-        assert!(swept > 0, "invariant: what is due holds something that has expired");
-        sweep.swept += swept;
-        // Nothing of it goes through the journal, so it cannot fail.
-        let _ = self.finish(batch);
+        if self.finish(batch).is_ok() {
+            assert!(swept > 0, "invariant: what is due holds something that has expired");
+            sweep.swept += swept;
+        }
         Some(sweep)
     }
 }

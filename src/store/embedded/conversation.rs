@@ -3,15 +3,17 @@
 //! [`apply`] is the one place where records take effect: on a draft, when a commit decides them, and on the
 //! conversation itself, when recovery replays them.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use super::record::{Record, StoredAudience, position, shared};
+use super::{
+    cell::{Cell, Cells},
+    index::Index,
+    names::Names,
+    record::{Record, StoredAudience, position, shared},
+    span::Spans,
+};
 use crate::domain::{
-    Generation, Members, MessageId, Order, Page, Position, Positions, Slot, SlotSet, SlotTable, Timestamp,
-    UserId,
+    Generation, Members, MessageId, Order, Page, Position, Positions, Slot, SlotSet, Timestamp, UserId,
 };
 
 /// Names a conversation in the journal and the base: the number of the record that began it.
@@ -19,7 +21,7 @@ use crate::domain::{
 pub(super) struct Key(pub(super) u64);
 
 /// The number of a page within its conversation; never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct PageNumber(pub(super) u32);
 
 /// Where a message stands.
@@ -52,10 +54,10 @@ pub(super) struct HotPage {
 pub(super) struct Conversation {
     pub(super) key: Key,
     pub(super) head: Head,
-    pub(super) slots: SlotTable,
-    pub(super) pages: BTreeMap<PageNumber, HotPage>,
-    /// Where each id was registered last. What stands there may have expired.
-    pub(super) index: HashMap<MessageId, Place>,
+    pub(super) names: Names,
+    pub(super) cells: Cells,
+    pub(super) index: Index,
+    pub(super) spans: Spans,
 }
 
 impl Conversation {
@@ -63,43 +65,43 @@ impl Conversation {
         Self {
             key,
             head: Head::default(),
-            slots: SlotTable::default(),
-            pages: BTreeMap::new(),
-            index: HashMap::new(),
+            names: Names::default(),
+            cells: Cells::default(),
+            index: Index::default(),
+            spans: Spans::default(),
         }
-    }
-
-    /// The page and position of a live message.
-    pub(super) fn find(&self, id: &MessageId, now: Timestamp) -> Option<(&Page, Position)> {
-        let place = self.index.get(id)?;
-        let page = &self.pages.get(&place.page)?.page;
-        let message = page.message(place.position)?;
-        (!message.expires_at.has_come(now)).then_some((page, place.position))
     }
 
     /// How many messages it holds, expired ones among them.
     pub(super) fn messages_held(&self) -> u64 {
-        self.pages.values().map(|hot| hot.page.messages_held()).sum()
+        self.cells.iter().map(|cell| cell.outline.held().len() as u64).sum()
     }
 
     /// Whether the list of conversations shows it.
     pub(super) fn is_shown(&self, now: Timestamp) -> bool {
-        self.head.members.is_some() || self.pages.values().any(|hot| !hot.page.live(now).is_empty())
+        // Where only the messages tell, some have expired and some have not.
+        let is_live = |cell: &Cell| cell.outline.live(now).is_none_or(|live| !live.is_empty());
+        self.head.members.is_some() || self.cells.iter().any(is_live)
     }
 
-    /// Works out the index anew. Of two lives of an id, one of them expired, the later has the higher order.
-    pub(super) fn rebuild_index(&mut self) {
-        self.index.clear();
-        for (number, hot) in &self.pages {
-            for (position, message) in hot.page.messages() {
-                let place = Place { page: *number, position };
-                let before = self.index.get(&message.id).and_then(|known| {
-                    self.pages.get(&known.page)?.page.message(known.position).map(|before| before.order)
-                });
-                if before < Some(message.order) {
-                    self.index.insert(message.id.clone(), place);
-                }
-            }
+    /// About how many bytes of memory it takes beside its pages.
+    pub(super) fn bytes(&self) -> u64 {
+        /// Its own place, its name and the roster's set; and a cell with what it shares with nobody.
+        const OWN_BYTES: usize = size_of::<Conversation>() + 256;
+        const CELL_BYTES: usize = size_of::<Cell>() + 64 * size_of::<Slot>() + 128;
+        let parts = [self.names.bytes(), self.index.bytes(), self.spans.bytes()];
+        (OWN_BYTES + self.cells.len() * CELL_BYTES + parts.iter().sum::<usize>()) as u64
+    }
+
+    /// Drops what the index still has of messages that went with their whole page.
+    pub(super) fn tidy_index(&mut self) {
+        let held = self.messages_held();
+        if self.index.len() as u64 > 2 * held + 64 {
+            let cells = &self.cells;
+            let is_held = |place: Place| {
+                cells.get(place.page).is_some_and(|cell| cell.outline.held().contains(place.position))
+            };
+            self.index.retain(is_held);
         }
     }
 }
@@ -108,8 +110,8 @@ impl Conversation {
 pub(super) trait Target {
     /// The head, to be changed.
     fn head(&mut self) -> &mut Head;
-    /// The page, to be changed; none if there is none (any more).
-    fn page(&mut self, number: PageNumber) -> Option<&mut HotPage>;
+    /// The page, to be changed by the record `sequence`; none if there is none (any more), or it has the record.
+    fn page(&mut self, number: PageNumber, sequence: u64) -> Option<&mut HotPage>;
     /// The page, to be changed, and made if there is none.
     fn page_or_new(&mut self, number: PageNumber) -> &mut HotPage;
     /// Gives `users` the slots from `first` on; false if that would leave a gap. Those that are known already
@@ -119,33 +121,10 @@ pub(super) trait Target {
     fn placed(&mut self, id: MessageId, place: Place);
     /// What stood at `place` under `id` is gone.
     fn displaced(&mut self, id: &MessageId, place: Place);
-}
-
-impl Target for Conversation {
-    fn head(&mut self) -> &mut Head {
-        &mut self.head
-    }
-
-    fn page(&mut self, number: PageNumber) -> Option<&mut HotPage> {
-        self.pages.get_mut(&number)
-    }
-
-    fn page_or_new(&mut self, number: PageNumber) -> &mut HotPage {
-        self.pages.entry(number).or_default()
-    }
-
-    fn push_slots(&mut self, first: u32, users: Vec<UserId>) -> bool {
-        let Some(known) = self.slots.len().checked_sub(first as usize) else { return false };
-        for user in users.into_iter().skip(known) {
-            self.slots.push(user);
-        }
-        true
-    }
-
-    // Replay meets old and new lives of an id in any order, so the index is built at its end.
-    fn placed(&mut self, _: MessageId, _: Place) {}
-
-    fn displaced(&mut self, _: &MessageId, _: Place) {}
+    /// `reader` has read something on the page.
+    fn read(&mut self, reader: Slot, number: PageNumber);
+    /// A message on the page is unread again.
+    fn reopened(&mut self, number: PageNumber);
 }
 
 /// Lets a record of this conversation take effect, unless what it changes has it already. Fails with what is wrong
@@ -180,6 +159,7 @@ pub(super) fn apply(target: &mut impl Target, sequence: u64, record: Record) -> 
                 change_page(target, sequence, PageNumber(number), |hot| {
                     hot.page.mark(Slot(reader), Positions(row));
                 });
+                target.read(Slot(reader), PageNumber(number));
             }
             Ok(())
         }
@@ -188,6 +168,7 @@ pub(super) fn apply(target: &mut impl Target, sequence: u64, record: Record) -> 
             change_page(target, sequence, PageNumber(page), |hot| {
                 hot.page.reset(position, Generation(sequence));
             });
+            target.reopened(PageNumber(page));
             Ok(())
         }
         Record::Forgotten { page, position: at, .. } => {
@@ -234,11 +215,13 @@ fn register(
     }
     let audience = match audience {
         StoredAudience::Slots(slots) => shared(slots).ok_or("a set of slots does not read")?,
-        StoredAudience::As(other) => match position(*other).and_then(|other| hot.page.audience(other)) {
-            Some(audience) => audience.clone(),
-            // What the other was is gone because a checkpoint had it and it expired; so had and did this one.
-            None => return Ok(()),
-        },
+        StoredAudience::As(other) => {
+            match position(*other).and_then(|other| hot.page.outline().audience(other)) {
+                Some(audience) => audience.clone(),
+                // What the other was is gone because a checkpoint had it and it expired; so had and did this one.
+                None => return Ok(()),
+            }
+        }
     };
     let audience = members.filter(|members| *members == audience).unwrap_or(audience);
     hot.sequence = sequence;
@@ -255,7 +238,7 @@ fn change_page(
     number: PageNumber,
     change: impl FnOnce(&mut HotPage),
 ) {
-    if let Some(hot) = target.page(number)
+    if let Some(hot) = target.page(number, sequence)
         && hot.sequence < sequence
     {
         hot.sequence = sequence;
@@ -266,7 +249,7 @@ fn change_page(
 /// Forgets what stands at `positions`, whatever the number of the page's last change, and says how many messages
 /// that were. Also how a sweep does it, which leaves no record: expiry is known from the message itself.
 pub(super) fn forget(target: &mut impl Target, page: PageNumber, positions: Positions) -> usize {
-    let Some(hot) = target.page(page) else { return 0 };
+    let Some(hot) = target.page(page, u64::MAX) else { return 0 };
     let ids = positions.iter().filter_map(|at| hot.page.message(at).map(|message| (at, message.id.clone())));
     let gone: Vec<_> = ids.collect();
     hot.page.forget(positions);

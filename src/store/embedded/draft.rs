@@ -4,21 +4,41 @@
 //! draft, and publishes it once the journal has its records. If the journal fails, the draft is dropped, and
 //! nobody has ever seen it. Copies are cheap: pages share what a change leaves alone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+};
 
 use super::{
-    conversation::{Conversation, Head, HotPage, Key, PageNumber, Place, Target, apply},
+    conversation::{Conversation, Head, HotPage, Key, PageNumber, Place},
+    editing::Editing,
+    fetched::Fetched,
     hot::Hot,
+    index::Hint,
     journal::Frame,
     record::Record,
+    span::Span,
 };
-use crate::domain::{ConversationId, MessageId, Page, Position, Slot, Timestamp, UserId};
+use crate::domain::{ConversationId, MessageId, Slot, UserId};
+
+/// A commit takes no more writes once it has so many bytes of journal.
+const COMMIT_BYTES: usize = 1 << 20;
+
+/// Nor once it had to read so many pages from disk.
+const COMMIT_FETCHED: usize = 512;
 
 /// The changes of one commit, over all conversations.
 pub(super) struct Batch<'a> {
     hot: &'a Hot,
     frame: Frame,
     drafts: HashMap<ConversationId, ConversationDraft>,
+    fetched: Fetched<'a>,
+}
+
+/// What a commit decided.
+pub(super) struct Decided {
+    pub(super) frame: Frame,
+    pub(super) drafts: HashMap<ConversationId, ConversationDraft>,
 }
 
 /// What a commit does to what stands under one id.
@@ -39,12 +59,18 @@ pub(super) struct Draft {
     pub(super) head: Head,
     /// Users who get slots, behind those that are published.
     pub(super) users: Vec<UserId>,
-    slots: HashMap<UserId, Slot>,
-    slots_published: u32,
+    pub(super) slots: HashMap<UserId, Slot>,
+    pub(super) slots_published: u32,
     /// Pages that change; none for those that go.
     pub(super) pages: BTreeMap<PageNumber, Option<HotPage>>,
     /// Ids that get another place; none for those that go.
     pub(super) index: HashMap<MessageId, Option<Place>>,
+    /// The same as the index takes it: what stands where, or not any more, in this order.
+    pub(super) places: Vec<(Hint, Place, bool)>,
+    /// Readers who are somewhere else than before.
+    pub(super) spans: HashMap<Slot, Span>,
+    /// The first page on which a message is unread again.
+    pub(super) reopened: Option<PageNumber>,
 }
 
 impl Draft {
@@ -59,9 +85,12 @@ impl Draft {
             head: published.head.clone(),
             users: Vec::new(),
             slots: HashMap::new(),
-            slots_published: u32::try_from(published.slots.len()).expect("invariant: slots are u32"),
+            slots_published: published.names.len(),
             pages: BTreeMap::new(),
             index: HashMap::new(),
+            places: Vec::new(),
+            spans: HashMap::new(),
+            reopened: None,
         }
     }
 }
@@ -69,17 +98,20 @@ impl Draft {
 impl<'a> Batch<'a> {
     /// An empty batch, whose first record will have the number `sequence`.
     pub(super) fn new(hot: &'a Hot, sequence: u64) -> Self {
-        Self { hot, frame: Frame::new(sequence), drafts: HashMap::new() }
+        Self { hot, frame: Frame::new(sequence), drafts: HashMap::new(), fetched: Fetched::new(hot) }
     }
 
-    /// Bytes of journal so far.
-    pub(super) fn len(&self) -> usize {
-        self.frame.len()
+    /// Whether it should take no more writes: what it holds must not outgrow memory.
+    pub(super) fn is_full(&self) -> bool {
+        self.frame.len() >= COMMIT_BYTES || self.fetched.len() >= COMMIT_FETCHED
     }
 
-    /// The records and the drafts.
-    pub(super) fn finish(self) -> (Frame, HashMap<ConversationId, ConversationDraft>) {
-        (self.frame, self.drafts)
+    /// What was decided; an error if a page that was needed could not be read.
+    pub(super) fn finish(self) -> io::Result<Decided> {
+        match self.fetched.into_failure() {
+            Some(error) => Err(error),
+            None => Ok(Decided { frame: self.frame, drafts: self.drafts }),
+        }
     }
 
     /// Edits the conversation under `id`; none if there is none.
@@ -95,7 +127,7 @@ impl<'a> Batch<'a> {
             }
             let draft = self.drafts.get_mut(id)?.draft.as_mut()?;
             let published = published.filter(|_| !draft.is_new);
-            Some(edit(&mut Editing { published, draft, frame: &mut self.frame }))
+            Some(edit(&mut Editing { published, draft, frame: &mut self.frame, fetched: &self.fetched }))
         })
     }
 
@@ -128,175 +160,6 @@ impl<'a> Batch<'a> {
             let known = self.drafts.entry(id.clone()).or_default();
             known.draft = None;
             known.ended = published;
-        }
-    }
-}
-
-/// One conversation, open for changes: the published one under the draft.
-pub(super) struct Editing<'a> {
-    published: Option<&'a Conversation>,
-    draft: &'a mut Draft,
-    frame: &'a mut Frame,
-}
-
-impl Editing<'_> {
-    /// Puts a record into the journal and lets it take effect. The record is one of this conversation.
-    pub(super) fn record(&mut self, record: Record) {
-        let sequence = self.frame.push(&record);
-        apply(self, sequence, record).expect("invariant: what was just decided can be applied");
-    }
-
-    /// The conversation's key, as records carry it.
-    pub(super) fn key(&self) -> u64 {
-        self.draft.key.0
-    }
-
-    pub(super) fn head(&self) -> &Head {
-        &self.draft.head
-    }
-
-    /// The user's slot, if the conversation knows the user.
-    pub(super) fn slot(&self, user: &UserId) -> Option<Slot> {
-        let published = self.published.and_then(|published| published.slots.slot(user.as_str()));
-        published.or_else(|| self.draft.slots.get(user).copied())
-    }
-
-    /// The users' slots, in the order of the users; those without one get the next.
-    pub(super) fn slots_or_new<'u>(&mut self, users: impl Iterator<Item = &'u UserId>) -> Vec<Slot> {
-        let first = self.slots_count();
-        let mut new: Vec<String> = Vec::new();
-        let mut pending: HashMap<&UserId, Slot> = HashMap::new();
-        let slots = users
-            .map(|user| {
-                self.slot(user).unwrap_or_else(|| {
-                    *pending.entry(user).or_insert_with(|| {
-                        new.push(user.as_str().to_owned());
-                        Slot(first + u32::try_from(new.len() - 1).expect("invariant: slots are u32"))
-                    })
-                })
-            })
-            .collect();
-        if !new.is_empty() {
-            self.record(Record::Slots { conversation: self.key(), first, users: new });
-        }
-        slots
-    }
-
-    fn slots_count(&self) -> u32 {
-        self.draft.slots_published + u32::try_from(self.draft.users.len()).expect("invariant: slots are u32")
-    }
-
-    /// The page as it is to be.
-    pub(super) fn look(&self, number: PageNumber) -> Option<&Page> {
-        match self.draft.pages.get(&number) {
-            Some(changed) => changed.as_ref().map(|hot| &hot.page),
-            None => self.published?.pages.get(&number).map(|hot| &hot.page),
-        }
-    }
-
-    /// All pages as they are to be, in the order of their messages.
-    pub(super) fn pages(&self) -> impl Iterator<Item = (PageNumber, &Page)> {
-        let published = self.published.into_iter().flat_map(|published| published.pages.iter());
-        let mut published = published.filter(|(number, _)| !self.draft.pages.contains_key(number)).peekable();
-        let mut drafted = self.draft.pages.iter().peekable();
-        std::iter::from_fn(move || {
-            loop {
-                let is_drafted = match (published.peek(), drafted.peek()) {
-                    (Some((published, _)), Some((drafted, _))) => drafted < published,
-                    (None, drafted) => drafted.is_some(),
-                    (Some(_), None) => false,
-                };
-                if !is_drafted {
-                    return published.next().map(|(number, hot)| (*number, &hot.page));
-                }
-                if let Some((number, Some(hot))) = drafted.next() {
-                    return Some((*number, &hot.page));
-                }
-            }
-        })
-    }
-
-    /// The last page, if there is one.
-    pub(super) fn page_last(&self) -> Option<PageNumber> {
-        let published = self.published.into_iter().flat_map(|published| published.pages.keys().rev());
-        let mut numbers = published.copied().filter(|number| !self.draft.pages.contains_key(number));
-        let drafted =
-            self.draft.pages.iter().rev().find(|(_, page)| page.is_some()).map(|(number, _)| *number);
-        drafted.max(numbers.next())
-    }
-
-    /// The place of a message, live or not.
-    pub(super) fn place(&self, id: &MessageId) -> Option<Place> {
-        match self.draft.index.get(id) {
-            Some(changed) => *changed,
-            None => self.published?.index.get(id).copied(),
-        }
-    }
-
-    /// The place of a live message.
-    pub(super) fn find(&self, id: &MessageId, now: Timestamp) -> Option<Place> {
-        let place = self.place(id)?;
-        let message = self.look(place.page)?.message(place.position)?;
-        (!message.expires_at.has_come(now)).then_some(place)
-    }
-
-    /// Drops the pages among `numbers` that hold nothing any more.
-    pub(super) fn drop_empty(&mut self, numbers: &[PageNumber]) {
-        for number in numbers {
-            if self.look(*number).is_some_and(Page::is_empty) {
-                self.draft.pages.insert(*number, None);
-            }
-        }
-    }
-
-    /// The place after the last message.
-    pub(super) fn place_next(&self) -> Place {
-        let open = self.page_last().and_then(|number| Some((number, self.look(number)?)));
-        match open.filter(|(_, page)| !page.is_full()) {
-            Some((number, page)) => Place { page: number, position: page.next_position() },
-            None => Place { page: PageNumber(self.draft.head.page_next), position: Position(0) },
-        }
-    }
-}
-
-impl Target for Editing<'_> {
-    fn head(&mut self) -> &mut Head {
-        &mut self.draft.head
-    }
-
-    fn page(&mut self, number: PageNumber) -> Option<&mut HotPage> {
-        if !self.draft.pages.contains_key(&number) {
-            let copy = self.published?.pages.get(&number)?.clone();
-            self.draft.pages.insert(number, Some(copy));
-        }
-        self.draft.pages.get_mut(&number)?.as_mut()
-    }
-
-    fn page_or_new(&mut self, number: PageNumber) -> &mut HotPage {
-        if Target::page(self, number).is_none() {
-            self.draft.pages.insert(number, Some(HotPage::default()));
-        }
-        Target::page(self, number).expect("invariant: it is there now")
-    }
-
-    fn push_slots(&mut self, first: u32, users: Vec<UserId>) -> bool {
-        if first != self.slots_count() {
-            return false;
-        }
-        for (slot, user) in (first..).zip(users) {
-            self.draft.slots.insert(user.clone(), Slot(slot));
-            self.draft.users.push(user);
-        }
-        true
-    }
-
-    fn placed(&mut self, id: MessageId, place: Place) {
-        self.draft.index.insert(id, Some(place));
-    }
-
-    fn displaced(&mut self, id: &MessageId, place: Place) {
-        if self.place(id) == Some(place) {
-            self.draft.index.insert(id.clone(), None);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The engine as the floor above sees it: starts and ends the threads, hands writes to one of them, answers reads.
+//! The engine: starts and ends the threads, hands writes to one of them, looks up what is read. `calls` has what the
+//! floor above asks for.
 
 use std::{
     fmt,
@@ -20,28 +21,24 @@ use super::{
     checkpoint::{Checkpointer, Wish},
     commit::{Command, Committer, Pulse, QUEUE_BYTES_MAX, QUEUE_WRITES_MAX, Settle, Write},
     draft::Batch,
-    forget,
     hot::Hot,
-    mark, recovery,
+    reading::{Reading, View},
+    recovery,
     recovery::Recovered,
-    register, roster,
     watchdog::{self, Work},
 };
 use crate::{
-    domain::{
-        Audience, ConversationId, MessageId, Order, Receipts, RegisterOutcome, Registration, RosterChange,
-        Slot, Timestamp, UserId,
-    },
-    store::{
-        Answer, Half, Mark, Marked, MessageReceipts, Read, ReadersPart, RosterPart, Store, StoreError,
-        Unread, Vitals,
-    },
+    domain::{ConversationId, Timestamp},
+    store::{Answer, Mark, StoreError},
 };
+
+/// How many marks' pages are looked for at once.
+const MARKS_AHEAD: usize = 64;
 
 /// A store in a directory of this machine. Dropping it without [`Store::close`] leaves it as a crash would.
 pub struct EmbeddedStore {
-    hot: Arc<Hot>,
-    pulse: Arc<Pulse>,
+    pub(super) hot: Arc<Hot>,
+    pub(super) pulse: Arc<Pulse>,
     journal_bytes_refuse: u64,
     commands: SyncSender<Command>,
     wishes: SyncSender<Wish>,
@@ -67,10 +64,12 @@ impl fmt::Debug for EmbeddedStore {
 impl EmbeddedStore {
     /// Opens the data directory at `path`, and makes one if there is none.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
-        let Recovered { lock, base, journal, hot, tracker, next_sequence } = recovery::recover(path)?;
+        let Recovered { lock, base, book, journal, hot, tracker, next_sequence } =
+            recovery::recover(path, options.hot_bytes_max)?;
         let hot = Arc::new(hot);
         let pulse = Arc::new(Pulse::default());
         pulse.journal_bytes.store(journal.bytes(), Ordering::Relaxed);
+        pulse.page_bytes.store(book.bytes(), Ordering::Relaxed);
         let (commands, commands_in) = sync_channel(QUEUE_WRITES_MAX);
         let (wishes, wishes_in) = sync_channel(4);
         let work = Work::new("a commit", options.commit_timeout);
@@ -88,6 +87,7 @@ impl EmbeddedStore {
         let checkpointer = Checkpointer {
             hot: hot.clone(),
             base,
+            book,
             pulse: pulse.clone(),
             commands: commands.clone(),
             every: options.checkpoint_every,
@@ -113,7 +113,7 @@ impl EmbeddedStore {
     }
 
     /// Puts a write that holds about `bytes` of memory into the queue.
-    fn write<T: Send + 'static>(
+    pub(super) fn write<T: Send + 'static>(
         &self,
         bytes: usize,
         decide: impl FnOnce(&mut Batch<'_>) -> T + Send + 'static,
@@ -137,11 +137,11 @@ impl EmbeddedStore {
         Box::pin(async move { answered.await.unwrap_or_else(|_| Err(self.why_unanswered())) })
     }
 
-    fn send(&self, command: Command) -> Result<(), StoreError> {
+    pub(super) fn send(&self, command: Command) -> Result<(), StoreError> {
         if self.pulse.has_failed() {
             return Err(StoreError::Failed);
         }
-        if self.pulse.journal_bytes.load(Ordering::Relaxed) >= self.journal_bytes_refuse {
+        if self.is_waiting_for_a_checkpoint() {
             return Err(StoreError::Overloaded);
         }
         self.commands.try_send(command).map_err(|error| match error {
@@ -150,16 +150,77 @@ impl EmbeddedStore {
         })
     }
 
-    fn why_unanswered(&self) -> StoreError {
+    pub(super) fn is_waiting_for_a_checkpoint(&self) -> bool {
+        self.pulse.journal_bytes.load(Ordering::Relaxed) >= self.journal_bytes_refuse
+            || self.hot.is_overfull()
+    }
+
+    pub(super) fn why_unanswered(&self) -> StoreError {
         if self.pulse.has_failed() { StoreError::Failed } else { StoreError::Closed }
     }
 
-    fn read<'a, T: Send + 'a>(&'a self, read: impl FnOnce(&Hot) -> T) -> Answer<'a, T> {
-        Box::pin(ready(Ok(read(&self.hot))))
+    /// Looks at a conversation until all that the look needs is in memory.
+    pub(super) fn read<'a, T: Send + 'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        mut look: impl FnMut(Option<View<'_>>) -> T + Send + 'a,
+    ) -> Answer<'a, T> {
+        let reading = Reading::default();
+        let seen = reading.with(&self.hot, conversation, &mut look);
+        if reading.is_done() {
+            return Box::pin(ready(Ok(seen)));
+        }
+        Box::pin(async move {
+            let mut reading = reading;
+            loop {
+                reading = self.fetch(reading).await?;
+                let seen = reading.with(&self.hot, conversation, &mut look);
+                if reading.is_done() {
+                    return Ok(seen);
+                }
+            }
+        })
+    }
+
+    /// Reads from disk what the last look missed.
+    async fn fetch(&self, mut reading: Reading) -> Result<Reading, StoreError> {
+        let (hot, pulse) = (self.hot.clone(), self.pulse.clone());
+        let fetch = move || match reading.fetch(&hot) {
+            Ok(()) => Ok(reading),
+            Err(error) => {
+                pulse.fail("a page could not be read", &error);
+                Err(StoreError::Failed)
+            }
+        };
+        tokio::task::spawn_blocking(fetch).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Brings the pages into memory that marks are about to change, so that the commit thread need not wait for a
+    /// disk. What it misses all the same, it reads itself.
+    pub(super) async fn fetch_ahead(&self, marks: &[Mark], now: Timestamp) -> Result<(), StoreError> {
+        for marks in marks.chunks(MARKS_AHEAD) {
+            let reading = Reading::default();
+            for mark in marks {
+                reading.with(&self.hot, &mark.conversation, |known| {
+                    if let Some(view) = known {
+                        view.ahead_of_mark(mark, now);
+                    }
+                });
+            }
+            if !reading.is_done() {
+                self.fetch(reading).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it has not been closed.
+    pub(super) fn is_open(&self) -> bool {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// What ends both threads, after a last checkpoint or without; nothing if they have ended.
-    fn stop(&self, checkpoint: bool) -> impl FnOnce() + Send + 'static {
+    pub(super) fn stop(&self, checkpoint: bool) -> impl FnOnce() + Send + 'static {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (wishes, commands) = (self.wishes.clone(), self.commands.clone());
         move || {
@@ -197,191 +258,8 @@ impl Drop for Held {
     }
 }
 
-/// About what a list of ids takes: a pointer and a length each, the counters, and the text, shared by many.
-fn bytes_of<T>(ids: &[T]) -> usize {
-    64 * ids.len()
-}
-
-fn bytes_of_registrations(registrations: &[Registration]) -> usize {
-    let audiences = registrations.iter().map(|sent| match &sent.audience {
-        Audience::Roster => 0,
-        Audience::Users(users) => bytes_of(users),
-    });
-    audiences.sum::<usize>() + 4 * bytes_of(registrations)
-}
-
-fn bytes_of_marks(marks: &[Mark]) -> usize {
-    let read = marks.iter().map(|mark| match &mark.read {
-        Read::Messages(messages) => bytes_of(messages),
-        Read::UpTo(_) | Read::UpToOrder(_) => 0,
-    });
-    read.sum::<usize>() + 4 * bytes_of(marks)
-}
-
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.stop(false)();
-    }
-}
-
-impl Store for EmbeddedStore {
-    fn replace_roster(&self, conversation: ConversationId, members: Vec<UserId>) -> Answer<'_, RosterChange> {
-        self.write(bytes_of(&members), move |batch| roster::replace(batch, &conversation, &members))
-    }
-
-    fn change_roster(
-        &self,
-        conversation: ConversationId,
-        add: Vec<UserId>,
-        remove: Vec<UserId>,
-        members_max: usize,
-    ) -> Answer<'_, RosterChange> {
-        self.write(bytes_of(&add) + bytes_of(&remove), move |batch| {
-            roster::change(batch, &conversation, &add, &remove, members_max)
-        })
-    }
-
-    fn roster<'a>(
-        &'a self,
-        conversation: &'a ConversationId,
-        after: Option<Slot>,
-        limit: usize,
-    ) -> Answer<'a, Option<RosterPart>> {
-        self.read(|hot| hot.with(conversation, |known| known?.roster(after, limit)))
-    }
-
-    fn conversations<'a>(
-        &'a self,
-        after: Option<&'a ConversationId>,
-        limit: usize,
-        now: Timestamp,
-    ) -> Answer<'a, (Vec<ConversationId>, bool)> {
-        self.read(|hot| hot.conversations_after(after, limit, now))
-    }
-
-    fn forget_conversation(&self, conversation: ConversationId) -> Answer<'_, ()> {
-        self.write(0, move |batch| batch.end(&conversation))
-    }
-
-    fn register(
-        &self,
-        conversation: ConversationId,
-        registrations: Vec<Registration>,
-        now: Timestamp,
-    ) -> Answer<'_, Vec<RegisterOutcome>> {
-        self.write(bytes_of_registrations(&registrations), move |batch| {
-            register::register(batch, &conversation, &registrations, now)
-        })
-    }
-
-    fn message<'a>(
-        &'a self,
-        conversation: &'a ConversationId,
-        message: &'a MessageId,
-        now: Timestamp,
-    ) -> Answer<'a, Option<MessageReceipts>> {
-        self.read(|hot| hot.with(conversation, |known| known?.message(message, now)))
-    }
-
-    fn messages<'a>(
-        &'a self,
-        conversation: &'a ConversationId,
-        after: Option<Order>,
-        limit: usize,
-        now: Timestamp,
-    ) -> Answer<'a, (Vec<MessageReceipts>, bool)> {
-        self.read(|hot| {
-            hot.with(conversation, |known| {
-                known.map_or_else(Default::default, |known| known.messages(after, limit, now))
-            })
-        })
-    }
-
-    fn forget_message(
-        &self,
-        conversation: ConversationId,
-        message: MessageId,
-        now: Timestamp,
-    ) -> Answer<'_, ()> {
-        self.write(0, move |batch| forget::forget_message(batch, &conversation, &message, now))
-    }
-
-    fn reset_message(
-        &self,
-        conversation: ConversationId,
-        message: MessageId,
-        now: Timestamp,
-    ) -> Answer<'_, bool> {
-        self.write(0, move |batch| forget::reset_message(batch, &conversation, &message, now))
-    }
-
-    fn mark(&self, marks: Vec<Mark>, now: Timestamp) -> Answer<'_, Vec<Marked>> {
-        self.write(bytes_of_marks(&marks), move |batch| mark::mark(batch, marks, now))
-    }
-
-    fn unread<'a>(
-        &'a self,
-        conversation: &'a ConversationId,
-        reader: &'a UserId,
-        now: Timestamp,
-    ) -> Answer<'a, Unread> {
-        self.read(|hot| {
-            hot.with(conversation, |known| known.map(|known| known.unread(reader, now)).unwrap_or_default())
-        })
-    }
-
-    fn receipts<'a>(
-        &'a self,
-        conversation: &'a ConversationId,
-        messages: &'a [MessageId],
-        now: Timestamp,
-    ) -> Answer<'a, Vec<Option<Receipts>>> {
-        self.read(|hot| {
-            hot.with(conversation, |known| {
-                messages.iter().map(|message| known?.receipts(message, now)).collect()
-            })
-        })
-    }
-
-    fn readers<'a>(
-        &'a self,
-        conversation: &'a ConversationId,
-        message: &'a MessageId,
-        half: Half,
-        after: Option<Slot>,
-        limit: usize,
-        now: Timestamp,
-    ) -> Answer<'a, Option<ReadersPart>> {
-        self.read(|hot| hot.with(conversation, |known| known?.readers(message, half, after, limit, now)))
-    }
-
-    fn sweep(&self, now: Timestamp) -> Answer<'_, usize> {
-        let (answer, swept) = oneshot::channel();
-        if let Err(error) = self.send(Command::Sweep(now, answer)) {
-            return Box::pin(ready(Err(error)));
-        }
-        Box::pin(async move { swept.await.map_err(|_| self.why_unanswered()) })
-    }
-
-    fn vitals(&self) -> Vitals {
-        Vitals {
-            can_commit: !self.pulse.has_failed()
-                && self.pulse.journal_bytes.load(Ordering::Relaxed) < self.journal_bytes_refuse
-                && self.threads.lock().unwrap_or_else(PoisonError::into_inner).is_some(),
-            conversations: self.hot.conversations(),
-            messages: self.hot.messages(),
-            commits: self.pulse.commits.load(Ordering::Relaxed),
-            writes: self.pulse.writes.load(Ordering::Relaxed),
-            journal_bytes: self.pulse.journal_bytes.load(Ordering::Relaxed),
-            checkpoints: self.pulse.checkpoints.load(Ordering::Relaxed),
-        }
-    }
-
-    fn close(&self) -> Answer<'_, ()> {
-        Box::pin(async move {
-            // Not on a thread of the runtime: the last checkpoint may take a while.
-            let _ = tokio::task::spawn_blocking(self.stop(true)).await;
-            if self.pulse.has_failed() { Err(StoreError::Failed) } else { Ok(()) }
-        })
     }
 }

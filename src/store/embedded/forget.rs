@@ -2,10 +2,11 @@
 
 use super::{
     conversation::{PageNumber, Place, forget},
-    draft::{Batch, Editing},
+    draft::Batch,
+    editing::Editing,
     record::Record,
 };
-use crate::domain::{ConversationId, MessageId, Timestamp};
+use crate::domain::{ConversationId, MessageId, Positions, Timestamp};
 
 /// Forgets a message, if it is there.
 pub(super) fn forget_message(
@@ -25,7 +26,7 @@ pub(super) fn forget_message(
 pub(super) fn forget_at(editing: &mut Editing<'_>, place: Place) {
     let Place { page, position } = place;
     editing.record(Record::Forgotten { conversation: editing.key(), page: page.0, position: position.0 });
-    editing.drop_empty(&[page]);
+    editing.drop_empty(page);
 }
 
 /// Begins a new life of a message; false if it is unknown.
@@ -52,14 +53,18 @@ pub(super) fn sweep(
     pages: &[PageNumber],
     now: Timestamp,
 ) -> usize {
-    let sweep = |editing: &mut Editing<'_>| {
-        let mut swept = 0;
-        for &page in pages {
-            let expired = editing.look(page).map(|page| page.expired(now)).unwrap_or_default();
-            swept += forget(editing, page, expired);
-        }
-        editing.drop_empty(pages);
-        swept
-    };
+    let sweep = |editing: &mut Editing<'_>| pages.iter().map(|page| sweep_page(editing, *page, now)).sum();
     batch.edit(id, sweep).unwrap_or(0)
+}
+
+fn sweep_page(editing: &mut Editing<'_>, number: PageNumber, now: Timestamp) -> usize {
+    let Some(outline) = editing.outline(number) else { return 0 };
+    if outline.live(now).is_some_and(Positions::is_empty) {
+        // All of it goes, whatever it holds: it need not be in memory for that.
+        let swept = outline.held().len();
+        editing.drop_page(number);
+        return swept;
+    }
+    let expired = editing.look(number).map(|page| page.expired(now)).unwrap_or_default();
+    forget(editing, number, expired)
 }

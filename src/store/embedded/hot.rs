@@ -1,9 +1,13 @@
 //! The hot state: every conversation as it is durable, for reads. Only the commit thread publishes into it.
+//!
+//! Heads, names, the index and the outlines of pages are always in memory. Pages are as far as there is room; `room`
+//! sees to that, and `reading` brings back those that are asked for.
 
 use std::{
     collections::{BTreeSet, HashMap},
     hash::{BuildHasher, RandomState},
     ops::Bound,
+    path::PathBuf,
     sync::{
         PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -11,23 +15,28 @@ use std::{
 };
 
 use super::{
+    cell::Cell,
     conversation::{Conversation, HotPage, Key, PageNumber},
     draft::{ConversationDraft, Draft},
+    room::Room,
 };
 use crate::domain::{ConversationId, ExpiresAt, Timestamp};
 
 /// Locks that conversations are spread over, so that a publication holds up few reads.
 const SHARDS: usize = 64;
 
-type Shard = RwLock<HashMap<ConversationId, Conversation>>;
+pub(super) type Shard = RwLock<HashMap<ConversationId, Conversation>>;
 
 /// All conversations, sharded by id.
 pub(super) struct Hot {
-    shards: Vec<Shard>,
+    pub(super) shards: Vec<Shard>,
     hasher: RandomState,
     /// The ids of all conversations, for the list.
     ids: RwLock<BTreeSet<ConversationId>>,
     messages: AtomicU64,
+    pub(super) room: Room,
+    /// Where the page files are.
+    pub(super) pages: PathBuf,
 }
 
 /// What a publication changed, for checkpoint and expiry to know.
@@ -50,16 +59,20 @@ pub(super) trait Watch {
 }
 
 impl Hot {
-    pub(super) fn new() -> Self {
+    /// Nothing yet; pages that are cold are in the page files of the directory `pages`. No more than `bytes_max` is
+    /// held, as near as it is counted.
+    pub(super) fn new(pages: PathBuf, bytes_max: u64) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             hasher: RandomState::new(),
             ids: RwLock::default(),
             messages: AtomicU64::new(0),
+            room: Room::new(bytes_max),
+            pages,
         }
     }
 
-    fn shard(&self, id: &ConversationId) -> &Shard {
+    pub(super) fn shard(&self, id: &ConversationId) -> &Shard {
         let hash = self.hasher.hash_one(id);
         &self.shards[usize::try_from(hash % SHARDS as u64).expect("invariant: below 64")]
     }
@@ -118,6 +131,7 @@ impl Hot {
     /// Puts in what recovery found.
     pub(super) fn insert(&self, id: ConversationId, conversation: Conversation) {
         self.messages.fetch_add(conversation.messages_held(), Ordering::Relaxed);
+        self.room.came(&conversation);
         self.ids.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
         self.shard(&id).write().unwrap_or_else(PoisonError::into_inner).insert(id, conversation);
     }
@@ -130,14 +144,16 @@ impl Hot {
             && let Some(ended) = shard.remove(&id)
         {
             self.messages.fetch_sub(ended.messages_held(), Ordering::Relaxed);
-            watch.ended(
-                ended.key,
-                &mut ended.pages.iter().map(|(number, hot)| (*number, hot.page.expires_first())),
-            );
+            self.room.went(&ended);
+            let ends = &mut ended.cells.iter().map(|cell| (cell.number, cell.outline.expires_first()));
+            watch.ended(ended.key, ends);
         }
         if let Some(draft) = change.draft {
+            let is_new = draft.is_new;
             let conversation = shard.entry(id.clone()).or_insert_with(|| Conversation::new(draft.key));
+            let before = if is_new { 0 } else { conversation.bytes() };
             self.merge(&id, conversation, draft, watch);
+            self.room.grew(before, conversation.bytes());
         }
         let is_there = shard.contains_key(&id);
         drop(shard);
@@ -158,27 +174,62 @@ impl Hot {
             watch.head(key, id);
         }
         if !draft.users.is_empty() {
-            watch.slots(key, id, u32::try_from(into.slots.len()).expect("invariant: slots are u32"));
+            watch.slots(key, id, into.names.len());
             for user in draft.users {
-                into.slots.push(user);
+                into.names.push(&user);
             }
         }
+        for (hint, place, is_there) in draft.places {
+            if is_there {
+                into.index.insert(hint, place);
+            } else {
+                into.index.remove(hint, place);
+            }
+        }
+        let mut has_dropped = false;
         for (number, page) in draft.pages {
-            let count = |hot: Option<&HotPage>| hot.map_or(0, |hot| hot.page.messages_held());
-            self.messages.fetch_add(count(page.as_ref()), Ordering::Relaxed);
-            let after = page.as_ref().and_then(|hot| hot.page.expires_first());
-            let before = match page {
-                Some(page) => into.pages.insert(number, page),
-                None => into.pages.remove(&number),
-            };
-            self.messages.fetch_sub(count(before.as_ref()), Ordering::Relaxed);
-            watch.page(key, id, number, before.and_then(|hot| hot.page.expires_first()), after);
+            has_dropped |= page.is_none();
+            self.merge_page(id, into, number, page, watch);
         }
-        for (message, place) in draft.index {
-            match place {
-                Some(place) => into.index.insert(message, place),
-                None => into.index.remove(&message),
-            };
+        if has_dropped {
+            into.tidy_index();
         }
+        if let Some(page) = draft.reopened {
+            into.spans.reopen(page);
+        }
+        for (slot, span) in draft.spans {
+            into.spans.set(slot, span);
+        }
+    }
+
+    fn merge_page(
+        &self,
+        id: &ConversationId,
+        into: &mut Conversation,
+        number: PageNumber,
+        page: Option<HotPage>,
+        watch: &mut impl Watch,
+    ) {
+        let is_there = into.cells.get(number).is_some();
+        let before = into.cells.get(number).and_then(|cell| cell.outline.expires_first());
+        if let Some(cell) = into.cells.get(number) {
+            self.messages.fetch_sub(cell.outline.held().len() as u64, Ordering::Relaxed);
+            self.room.left(cell);
+        }
+        let mut after = None;
+        if let Some(page) = page {
+            after = page.page.outline().expires_first();
+            self.messages.fetch_add(page.page.outline().held().len() as u64, Ordering::Relaxed);
+            match into.cells.get_mut(number) {
+                Some(cell) => cell.change(page),
+                None => into.cells.insert(Cell::new(number, page)),
+            }
+            if let Some(cell) = into.cells.get(number) {
+                self.room.entered(cell);
+            }
+        } else if is_there {
+            into.cells.remove(number);
+        }
+        watch.page(into.key, id, number, before, after);
     }
 }

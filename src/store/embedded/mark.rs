@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    conversation::PageNumber,
-    draft::{Batch, Editing},
-    record::Record,
-};
+use super::{conversation::PageNumber, draft::Batch, editing::Editing, record::Record};
 use crate::{
     domain::{MessageId, Order, Positions, Refusal, Slot, Timestamp},
     store::{Mark, Marked, Read},
@@ -63,8 +59,9 @@ impl Marking {
             }
             Read::UpTo(message) => match editing.find(message, self.now) {
                 Some(place) => {
-                    let order = editing.look(place.page).and_then(|page| page.message(place.position));
-                    if let Some(order) = order.map(|message| message.order) {
+                    let page = editing.look(place.page);
+                    let message = page.as_ref().and_then(|page| page.message(place.position));
+                    if let Some(order) = message.map(|message| message.order) {
                         self.take_range(editing, order, &mut marked);
                     }
                 }
@@ -100,20 +97,35 @@ impl Marking {
         }
     }
 
-    /// Costs a few steps for each page that was read before, and looks closer only where something may be new.
+    /// Looks at the outlines of the pages that were read before, and closer only at what may be new.
     fn take_range(&mut self, editing: &Editing<'_>, order: Order, marked: &mut Marked) {
         let Some(reader) = self.reader else { return };
-        for (number, page) in editing.pages() {
-            if page.order_first() > Some(order) {
+        let span = editing.span(reader);
+        for (number, outline) in editing.outlines(PageNumber(0)) {
+            if outline.order_first() > Some(order) {
                 break;
             }
-            let range = page.up_to(order).0 & page.live(self.now).0;
-            let read = Positions(page.read_by(reader).0 & range);
-            marked.already += read.len();
-            let rest = range & !read.0;
-            if rest != 0 {
-                let asked = page.asked(reader);
-                let new = Positions(rest & asked.0);
+            let asked = outline.asked(reader);
+            if asked.is_empty() {
+                continue;
+            }
+            let range =
+                outline.up_to(order).zip(outline.live(self.now)).map(|(up_to, live)| up_to.0 & live.0);
+            let range = range.or_else(|| {
+                let page = editing.look(number)?;
+                Some(page.up_to(order).0 & page.live(self.now).0)
+            });
+            let range = range.unwrap_or(0) & asked.0;
+            let read = if number < span.open {
+                asked
+            } else if number >= span.end {
+                Positions(0)
+            } else {
+                editing.look(number).map(|page| page.read_by(reader)).unwrap_or_default()
+            };
+            marked.already += Positions(read.0 & range).len();
+            let new = Positions(range & !read.0);
+            if !new.is_empty() {
                 marked.marked += new.len();
                 self.pages.insert(number, Row { asked, read, new });
             }
@@ -126,6 +138,7 @@ impl Marking {
         let read: Vec<_> = rows.map(|(number, row)| (number.0, row.new.0)).collect();
         if !read.is_empty() {
             editing.record(Record::Marked { conversation: editing.key(), reader: reader.0, read });
+            editing.advance(reader);
         }
     }
 }

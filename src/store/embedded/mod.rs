@@ -4,16 +4,20 @@
 //!   writes ─► commit ─► journal      our append-only file: what makes a write durable
 //!                │
 //!                ▼ publishes
-//!   reads ◄──── hot                  all conversations in memory: what reads see
-//!                │
-//!                ▼ checkpoint
-//!              base                  sled: what recovery starts from, so that the journal can go
+//!   reads ◄──── hot ◄── what is cold and asked for ──┐
+//!                │      comes back from the pages    │
+//!                ▼ checkpoint                        │
+//!              pages                 append-only files: messages and who has read them
+//!              base                  sled: heads, names, where each page stands; and the seal
 //! ```
+//!
+//! Recovery starts from base and pages, and lets the journal's records take effect on top.
 //!
 //! What must hold:
 //!
 //! - A write is published only once the journal has it on disk, and answered only once it is published.
-//! - One thread decides and publishes, another calls sled. Requests never touch a disk, nor sled.
+//! - One thread decides and publishes, another calls sled. No request waits for a write to a disk that is not its own;
+//!   a read of what is cold waits for that page.
 //! - A record is physical and numbered; whatever it changes remembers the last number, so replaying one twice, or
 //!   on top of a newer checkpoint, changes nothing.
 //! - A checkpoint counts once it is sealed. The journal before it goes only then.
@@ -23,32 +27,46 @@
 //! A data directory:
 //!
 //! ```text
-//!   LOCK  FORMAT  journal/00000000000000000001.journal …  journal/answered  base/ (sled's own)
+//!   LOCK  FORMAT  journal/00000000000000000001.journal …  journal/answered
+//!   pages/0000000001.pages …  base.1/ (sled's own)
 //! ```
 //!
-//! Read `engine` and `commit` next, then `draft`, `conversation`, `journal`; `checkpoint`, `base` and `recovery` are the
-//! other half. All messages are held in memory, and a slot is never given back while its conversation lives.
+//! Read `engine` and `commit` next, then `draft`, `conversation`, `journal`; `checkpoint`, `pages`, `base` and `recovery`
+//! are the other half. `cell`, `room` and `reading` are about what is in memory and what is not. A slot is never given
+//! back while its conversation lives.
 
 mod base;
+mod calls;
+mod cell;
 mod checkpoint;
 mod commit;
 mod conversation;
 mod draft;
+mod editing;
 mod engine;
+mod fetched;
 mod forget;
+mod found;
 mod gathered;
+mod home;
 mod hot;
+mod index;
 mod journal;
 mod mark;
+mod names;
 mod object;
+mod pages;
 mod read;
+mod reading;
 mod record;
 mod recovery;
 mod register;
+mod room;
 mod roster;
 mod rows;
 mod seal;
 mod sled_db;
+mod span;
 mod stored;
 mod watchdog;
 
@@ -76,17 +94,22 @@ pub struct Options {
     pub journal_bytes_max: u64,
     /// A checkpoint begins when the last one is so long ago, if anything has changed.
     pub checkpoint_every: Duration,
+    /// How much memory may hold conversations, as near as it is counted. Pages that are not looked at make way and are
+    /// read back when they are. At a quarter of it in changes a checkpoint begins; at all of it, writes are refused
+    /// with [`StoreError::Overloaded`](super::StoreError::Overloaded) until that is done.
+    pub hot_bytes_max: u64,
     /// A commit that takes longer ends the process: everybody would wait for it for good. So does a step of a
     /// checkpoint that takes longer than [`BASE_STEP_TIMEOUT`].
     pub commit_timeout: Duration,
 }
 
 impl Default for Options {
-    /// 64 MiB, 60 seconds, 10 seconds.
+    /// 64 MiB of journal, 60 seconds, 256 MiB of memory, 10 seconds.
     fn default() -> Self {
         Self {
             journal_bytes_max: 64 << 20,
             checkpoint_every: Duration::from_mins(1),
+            hot_bytes_max: 256 << 20,
             commit_timeout: Duration::from_secs(10),
         }
     }
@@ -119,6 +142,18 @@ pub enum OpenError {
         path.display(), record::FORMAT
     )]
     Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+    },
+    /// An older version wrote it, which nobody was to keep data in.
+    #[error(
+        "{}: written in format {format}, of before the first release; this version reads format {} alone: start with a \
+         new directory, and have the chat register and mark anew",
+        path.display(), record::FORMAT
+    )]
+    Older {
         /// The file.
         path: PathBuf,
         /// Its format.

@@ -11,8 +11,8 @@ pub(super) enum Kind {
     Head = 1,
     /// A block of its slots.
     Slots = 2,
-    /// A page of its messages.
-    Page = 3,
+    /// Where a run of its pages stands in the page files.
+    Shelf = 3,
 }
 
 /// Names an object.
@@ -20,7 +20,7 @@ pub(super) enum Kind {
 pub(super) struct Object {
     pub(super) kind: Kind,
     pub(super) conversation: Key,
-    /// 0 for the head, else the number of the block or page.
+    /// 0 for the head, else the number of the block or shelf.
     pub(super) number: u32,
 }
 
@@ -53,7 +53,7 @@ impl Object {
             0 => Kind::Seal,
             1 => Kind::Head,
             2 => Kind::Slots,
-            3 => Kind::Page,
+            3 => Kind::Shelf,
             _ => return None,
         };
         let conversation = Key(u64::from_be_bytes(key[1..9].try_into().ok()?));

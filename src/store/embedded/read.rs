@@ -1,15 +1,33 @@
-//! Reads: answered from the hot state, without a disk and without waiting for a commit.
+//! Reads: answered from the hot state, without waiting for a commit.
 
-use super::conversation::Conversation;
+use super::{conversation::PageNumber, reading::View};
 use crate::{
-    domain::{Message, MessageId, Order, Page, Position, Receipts, Slot, Timestamp, UserId},
-    store::{Half, MessageReceipts, ReadersPart, RosterPart, Unread},
+    domain::{
+        Message, MessageId, Order, PAGE_MESSAGES_MAX, Page, Position, Positions, Receipts, Slot, Timestamp,
+        UserId,
+    },
+    store::{Half, Mark, MessageReceipts, Read, ReadersPart, RosterPart, Unread},
 };
 
-impl Conversation {
+/// A walk over what a reader has not read, as far as it has come.
+#[derive(Debug, Clone, Default)]
+pub(super) struct UnreadWalk {
+    /// The next page.
+    at: PageNumber,
+    unread: Unread,
+}
+
+impl UnreadWalk {
+    /// What was found, once the walk is at its end.
+    pub(super) fn found(&self) -> Unread {
+        self.unread.clone()
+    }
+}
+
+impl View<'_> {
     /// Part of the roster.
     pub(super) fn roster(&self, after: Option<Slot>, limit: usize) -> Option<RosterPart> {
-        let members = self.head.members.as_ref()?;
+        let members = self.known.head.members.as_ref()?;
         let (members_part, next) = self.part(members.slots.iter_after(after), limit);
         Some(RosterPart { version: members.version, members: members_part, next })
     }
@@ -19,7 +37,7 @@ impl Conversation {
         let mut users = Vec::new();
         let mut last = None;
         for slot in slots.by_ref().take(limit) {
-            users.extend(self.slots.user(slot).cloned());
+            users.extend(self.known.names.user(slot));
             last = Some(slot);
         }
         (users, last.filter(|_| slots.next().is_some()))
@@ -34,7 +52,7 @@ impl Conversation {
     fn shown(&self, page: &Page, position: Position, message: &Message) -> Option<MessageReceipts> {
         Some(MessageReceipts {
             message: message.id.clone(),
-            sender: self.slots.user(message.sender)?.clone(),
+            sender: self.known.names.user(message.sender)?,
             order: message.order,
             expires_at: message.expires_at,
             receipts: page.receipts(position)?,
@@ -48,36 +66,62 @@ impl Conversation {
         limit: usize,
         now: Timestamp,
     ) -> (Vec<MessageReceipts>, bool) {
-        let pages = self.pages.values().map(|hot| &hot.page).filter(|page| page.order_last() > after);
-        let mut messages = pages.flat_map(|page| {
-            let live = page.live(now);
-            let rest = page
-                .messages()
-                .filter(move |(position, message)| live.contains(*position) && Some(message.order) > after);
-            rest.filter_map(|(position, message)| self.shown(page, position, message))
-        });
-        let part = messages.by_ref().take(limit).collect();
-        (part, messages.next().is_some())
-    }
-
-    /// What `reader` still has to read.
-    pub(super) fn unread(&self, reader: &UserId, now: Timestamp) -> Unread {
-        let Some(slot) = self.slots.slot(reader.as_str()) else { return Unread::default() };
-        let mut unread = Unread::default();
-        for hot in self.pages.values() {
-            let page = &hot.page;
-            let open = page.live(now).0 & !page.read_by(slot).0;
-            if open == 0 {
+        let mut part = Vec::new();
+        let mut missing = 0;
+        for cell in self.known.cells.iter().filter(|cell| cell.outline.order_last() > after) {
+            let Some(page) = self.page(cell) else {
+                missing += 1;
+                // About as many as a part needs are read at once.
+                if missing > limit / PAGE_MESSAGES_MAX {
+                    break;
+                }
                 continue;
-            }
-            let open = crate::domain::Positions(open & page.asked(slot).0);
-            unread.unread += open.len();
-            if unread.first.is_none() {
-                let first = open.iter().next().and_then(|position| page.message(position));
-                unread.first = first.map(|message| message.id.clone());
+            };
+            let live = page.live(now);
+            for (position, message) in page.messages().filter(|(_, message)| Some(message.order) > after) {
+                if !live.contains(position) {
+                    continue;
+                }
+                if part.len() == limit {
+                    return (part, true);
+                }
+                part.extend(self.shown(page, position, message));
             }
         }
-        unread
+        (part, false)
+    }
+
+    /// Goes on with what `reader` still has to read, up to the first page that is missing. Pages that the reader has
+    /// read, or has not come to, need not be there.
+    pub(super) fn unread(&self, walk: &mut UnreadWalk, reader: &UserId, now: Timestamp) {
+        let Some(slot) = self.known.names.slot(reader.as_str()) else { return };
+        let span = self.known.spans.get(slot);
+        let mut is_missing = false;
+        for cell in self.known.cells.from(walk.at.max(span.open)) {
+            let asked = cell.outline.asked(slot);
+            let live = cell.outline.live(now);
+            if asked.is_empty() || live.is_some_and(Positions::is_empty) {
+                continue;
+            }
+            let is_needed = live.is_none() || cell.number < span.end || walk.unread.first.is_none();
+            let page = if is_needed { self.page(cell) } else { None };
+            is_missing |= is_needed && page.is_none();
+            if is_missing {
+                if self.is_enough() {
+                    break;
+                }
+                continue;
+            }
+            let live = live.or_else(|| page.map(|page| page.live(now))).unwrap_or_default();
+            let read = page.map(|page| page.read_by(slot)).unwrap_or_default();
+            let open = Positions(asked.0 & live.0 & !read.0);
+            walk.unread.unread += open.len();
+            if walk.unread.first.is_none() {
+                let first = open.iter().next().and_then(|position| page?.message(position));
+                walk.unread.first = first.map(|message| message.id.clone());
+            }
+            walk.at = PageNumber(cell.number.0 + 1);
+        }
     }
 
     /// What is known of a live message.
@@ -99,5 +143,32 @@ impl Conversation {
         let slots = page.readers(position, half == Half::Read, after);
         let (users, next) = self.part(slots, limit);
         Some(ReadersPart { receipts: page.receipts(position)?, users, next })
+    }
+
+    /// Looks ahead at what a mark is about to change, so that the commit thread finds it in memory.
+    pub(super) fn ahead_of_mark(&self, mark: &Mark, now: Timestamp) {
+        match &mark.read {
+            Read::Messages(messages) => {
+                for message in messages {
+                    self.find(message, now);
+                }
+            }
+            Read::UpTo(message) => {
+                let order = self.find(message, now).and_then(|(page, position)| page.message(position));
+                self.ahead_of_range(&mark.reader, order.map(|message| message.order), now);
+            }
+            Read::UpToOrder(order) => self.ahead_of_range(&mark.reader, Some(*order), now),
+        }
+    }
+
+    fn ahead_of_range(&self, reader: &UserId, order: Option<Order>, now: Timestamp) {
+        let Some(slot) = self.known.names.slot(reader.as_str()) else { return };
+        let open = self.known.spans.get(slot).open;
+        let cells = self.known.cells.from(open).take_while(|cell| cell.outline.order_first() <= order);
+        for cell in cells.filter(|cell| !cell.outline.asked(slot).is_empty()) {
+            if cell.outline.live(now) != Some(Positions(0)) && self.page(cell).is_none() && self.is_enough() {
+                return;
+            }
+        }
     }
 }

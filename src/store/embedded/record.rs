@@ -17,7 +17,7 @@ use super::rows::StoredRows;
 use crate::domain::{ExpiresAt, Generation, IdError, Message, MessageId, Order, Position, Slot, SlotSet};
 
 /// The version of everything in a data directory. Stands in the file `FORMAT`.
-pub(super) const FORMAT: u8 = 1;
+pub(super) const FORMAT: u8 = 2;
 
 /// No record and no object of the base is larger: a bound on what damaged lengths can make us allocate.
 pub(super) const STORED_BYTES_MAX: usize = 256 << 20;
@@ -172,7 +172,13 @@ pub(super) struct StoredHead {
     pub(super) slots: u32,
 }
 
-/// A page in the base.
+/// Where pages stand: the place on the shelf, the file, the offset and the length.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(super) struct StoredShelf {
+    pub(super) extents: Vec<(u32, u32, u32, u32)>,
+}
+
+/// A page in a page file.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(super) struct StoredPage {
     pub(super) sequence: u64,

@@ -5,7 +5,6 @@
 //! on its way when the process died.
 
 use std::{
-    collections::{BTreeMap, HashMap},
     fs::{File, TryLockError},
     io::{self, Write},
     path::Path,
@@ -17,25 +16,24 @@ use super::{
     OpenError,
     base::Base,
     commit::Tracker,
-    conversation::{Conversation, Key, PageNumber, apply},
+    found::Found,
     hot::Hot,
-    journal::{self, Journal, sync_directory},
-    object::{Kind, Object},
-    record::{FORMAT, Record},
-    stored::{read_head, read_page, read_slots},
+    journal::{self, Journal, Replayed, sync_directory},
+    pages::{self, Book},
+    record::FORMAT,
 };
-use crate::domain::ConversationId;
 
 const LOCK: &str = "LOCK";
 const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_NEW: &str = "FORMAT.new";
 const JOURNAL: &str = "journal";
-const BASE: &str = "base";
+const PAGES: &str = "pages";
 
 /// A store that was recovered, in its parts.
 pub(super) struct Recovered {
     pub(super) lock: File,
     pub(super) base: Base,
+    pub(super) book: Book,
     pub(super) journal: Journal,
     pub(super) hot: Hot,
     pub(super) tracker: Tracker,
@@ -43,45 +41,57 @@ pub(super) struct Recovered {
 }
 
 /// Opens the data directory, and makes one where there is none.
-pub(super) fn recover(path: &Path) -> Result<Recovered, OpenError> {
+pub(super) fn recover(path: &Path, hot_bytes_max: u64) -> Result<Recovered, OpenError> {
     create_directory(path).map_err(OpenError::at(path))?;
     let is_fresh = check_format(path)?;
     let lock = lock(path)?;
     if is_fresh {
         write_format(path).map_err(OpenError::at(path))?;
     }
-    std::fs::create_dir_all(path.join(JOURNAL)).map_err(OpenError::at(path))?;
+    let (journal_path, pages_path) = (path.join(JOURNAL), path.join(PAGES));
+    for directory in [&journal_path, &pages_path] {
+        std::fs::create_dir_all(directory).map_err(OpenError::at(directory))?;
+    }
     sync_directory(path).map_err(OpenError::at(path))?;
 
     let mut found = Found::default();
-    let (base_path, journal_path) = (path.join(BASE), path.join(JOURNAL));
-    let (base, covered) = Base::open(&base_path, &mut |object, bytes| found.object(object, bytes))?;
-    let replayed = journal::replay(&journal_path, |sequence, record| found.replay(sequence, record))?;
+    let mut book = Book::new(&pages_path);
+    let (base, covered) = Base::open(path, &mut |object, bytes| found.object(object, bytes, &mut book))?;
+    pages::scan(&mut book, &mut |name, extent, bytes| found.page(name, extent, bytes))?;
+    found.all_pages();
+    let replayed =
+        journal::replay(&journal_path, |sequence, record| found.replay(sequence, record, &pages_path))?;
     let next_sequence = replayed.next_sequence;
-    // sled opens without what it cannot read, so that an old state of it is far likelier than a lost segment.
-    let base_file = base_path.join("db");
-    match covered {
-        None if replayed.first_sequence > 1 => {
-            return Err(OpenError::damaged(
-                &base_file,
-                0,
-                "it is empty, and the journal does not begin at 1",
-            ));
-        }
-        Some(covered) if replayed.first_sequence > covered => {
-            let what =
-                "it ends before the journal begins: it has lost its end, or the journal its first file";
-            return Err(OpenError::damaged(&base_file, 0, what));
-        }
-        Some(covered) if covered > next_sequence || found.sequence_highest >= next_sequence => {
-            return Err(OpenError::damaged(&journal_path, 0, "it ends before records that the base has"));
-        }
-        _ => {}
-    }
-    let (hot, tracker) = found.finish().map_err(|what| OpenError::damaged(&base_file, 0, what))?;
+    let base_file = base.file_path();
+    check_covered(&base_file, &journal_path, covered, &replayed, found.sequence_highest())?;
+    let hot = Hot::new(pages_path, hot_bytes_max);
+    let tracker = found.finish(&hot).map_err(|what| OpenError::damaged(&base_file, 0, what))?;
     let journal = Journal::begin(&journal_path, replayed.segments, next_sequence)
         .map_err(OpenError::at(&journal_path))?;
-    Ok(Recovered { lock, base, journal, hot, tracker, next_sequence })
+    Ok(Recovered { lock, base, book, journal, hot, tracker, next_sequence })
+}
+
+/// Checks that base and journal belong together. sled opens without what it cannot read, so that an old state of it is
+/// far likelier than a lost segment.
+fn check_covered(
+    base_file: &Path,
+    journal_path: &Path,
+    covered: Option<u64>,
+    replayed: &Replayed,
+    sequence_highest: u64,
+) -> Result<(), OpenError> {
+    let (first, next) = (replayed.first_sequence, replayed.next_sequence);
+    let what = match covered {
+        None if first > 1 => "it is empty, and the journal does not begin at 1",
+        Some(covered) if first > covered => {
+            "it ends before the journal begins: it has lost its end, or the journal its first file"
+        }
+        Some(covered) if covered > next || sequence_highest >= next => {
+            return Err(OpenError::damaged(journal_path, 0, "it ends before records that the base has"));
+        }
+        _ => return Ok(()),
+    };
+    Err(OpenError::damaged(base_file, 0, what))
 }
 
 /// Makes the directory and those above it, so that their names survive a power cut.
@@ -127,9 +137,10 @@ fn check_format(path: &Path) -> Result<bool, OpenError> {
             let version = text.trim().strip_prefix("seenby ").and_then(|version| version.parse::<u32>().ok());
             match version {
                 Some(version) if version == u32::from(FORMAT) => Ok(false),
-                Some(newer) if newer > u32::from(FORMAT) => {
-                    Err(OpenError::Newer { path: format, format: newer })
+                Some(other) if other > u32::from(FORMAT) => {
+                    Err(OpenError::Newer { path: format, format: other })
                 }
+                Some(1) => Err(OpenError::Older { path: format, format: 1 }),
                 _ => Err(OpenError::damaged(&format, 0, "it does not name a format of seenby")),
             }
         }
@@ -152,164 +163,4 @@ fn write_format(path: &Path) -> io::Result<()> {
     file.sync_all()?;
     std::fs::rename(path.join(FORMAT_NEW), path.join(FORMAT_FILE))?;
     sync_directory(path)
-}
-
-/// What was found so far.
-#[derive(Default)]
-struct Found {
-    conversations: HashMap<Key, (ConversationId, Conversation)>,
-    /// Slots that each head knew of: if the names of some are missing at the end, the base is damaged.
-    slots_known: HashMap<Key, u32>,
-    /// What does not fit together, of conversations that may yet have ended.
-    broken: HashMap<Key, &'static str>,
-    tracker: Tracker,
-    sequence_highest: u64,
-}
-
-impl Found {
-    fn saw(&mut self, sequence: u64) {
-        self.sequence_highest = self.sequence_highest.max(sequence);
-    }
-
-    /// Takes an object of the base. Heads come first, then slots, then pages.
-    fn object(&mut self, object: Object, bytes: &[u8]) -> Result<(), &'static str> {
-        let key = object.conversation;
-        self.saw(key.0);
-        if object.kind == Kind::Head {
-            let (id, conversation, slots) = read_head(key, bytes)?;
-            self.saw(conversation.head.sequence);
-            self.slots_known.insert(key, slots);
-            self.conversations.insert(key, (id, conversation));
-            return Ok(());
-        }
-        // No sealed checkpoint leaves an object without its head; what has none is nobody's.
-        let Some((_, conversation)) = self.conversations.get_mut(&key) else { return Ok(()) };
-        if object.kind == Kind::Slots {
-            return read_slots(conversation, object.number, bytes);
-        }
-        read_page(conversation, object.number, bytes)?;
-        let sequence = conversation.pages[&PageNumber(object.number)].sequence;
-        self.saw(sequence);
-        Ok(())
-    }
-
-    /// Takes a record of the journal.
-    fn replay(&mut self, sequence: u64, record: Record) -> Result<(), &'static str> {
-        let key = match &record {
-            Record::Began { id } => return self.begin(Key(sequence), id),
-            Record::Ended { conversation } => {
-                self.conversations.remove(&Key(*conversation));
-                self.broken.remove(&Key(*conversation));
-                self.tracker.dirty.ended(Key(*conversation));
-                return Ok(());
-            }
-            Record::Slots { conversation, .. }
-            | Record::Roster { conversation, .. }
-            | Record::Registered { conversation, .. }
-            | Record::Marked { conversation, .. }
-            | Record::Reset { conversation, .. }
-            | Record::Forgotten { conversation, .. } => Key(*conversation),
-        };
-        // A conversation that is not there has ended, and a checkpoint had that.
-        let Some((id, conversation)) = self.conversations.get_mut(&key) else { return Ok(()) };
-        match &record {
-            Record::Began { .. } | Record::Ended { .. } => {}
-            Record::Slots { first, .. } => self.tracker.dirty.slots(key, id, *first),
-            Record::Roster { .. } => self.tracker.dirty.head(key, id),
-            Record::Registered { page, .. } => {
-                self.tracker.dirty.head(key, id);
-                self.tracker.dirty.page(key, id, PageNumber(*page));
-            }
-            Record::Marked { read, .. } => {
-                for (page, _) in read {
-                    self.tracker.dirty.page(key, id, PageNumber(*page));
-                }
-            }
-            Record::Reset { page, .. } | Record::Forgotten { page, .. } => {
-                self.tracker.dirty.page(key, id, PageNumber(*page));
-            }
-        }
-        // While a checkpoint ran, the conversation may have ended before it was written, and the records that it
-        // would have needed are gone: then its end is still to come.
-        if let Err(what) = apply(conversation, sequence, record) {
-            self.broken.insert(key, what);
-        }
-        Ok(())
-    }
-
-    fn begin(&mut self, key: Key, id: &str) -> Result<(), &'static str> {
-        let id = ConversationId::new(id).map_err(|_| "a conversation's name is no id")?;
-        self.tracker.dirty.head(key, &id);
-        self.conversations.entry(key).or_insert_with(|| (id, Conversation::new(key)));
-        Ok(())
-    }
-
-    /// Checks that all fits together, and puts it where reads find it.
-    fn finish(self) -> Result<(Hot, Tracker), &'static str> {
-        let Self { conversations, slots_known, broken, mut tracker, .. } = self;
-        if let Some(what) = broken.into_values().next() {
-            return Err(what);
-        }
-        let hot = Hot::new();
-        let mut by_id: BTreeMap<ConversationId, Conversation> = BTreeMap::new();
-        for (key, (id, mut conversation)) in conversations {
-            let slots = slots_known.get(&key).copied().unwrap_or(0);
-            if conversation.slots.len() < slots as usize {
-                return Err("names of slots are missing");
-            }
-            conversation.pages.retain(|number, page| {
-                let is_kept = !page.page.is_empty();
-                if !is_kept {
-                    tracker.dirty.page(key, &id, *number);
-                }
-                is_kept
-            });
-            conversation.rebuild_index();
-            for (number, page) in &conversation.pages {
-                if let Some(end) = page.page.expires_first() {
-                    tracker.ends_at(end, key, *number, id.clone());
-                }
-            }
-            if by_id.insert(id, conversation).is_some() {
-                return Err("two conversations have one name");
-            }
-        }
-        for (id, conversation) in by_id {
-            hot.insert(id, conversation);
-        }
-        Ok((hot, tracker))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn slots(first: u32, user: &str) -> Record {
-        Record::Slots { conversation: 1, first, users: vec![user.to_owned()] }
-    }
-
-    /// What is left of a conversation that a checkpoint passed over, since it had ended meanwhile: the records of its
-    /// first slots went with the older segment, those of its last ones and its end have not.
-    fn with_a_gap() -> Found {
-        let mut found = Found::default();
-        found.replay(1, Record::Began { id: "c".to_owned() }).unwrap();
-        found.replay(2, slots(0, "alice")).unwrap();
-        found.replay(9, slots(2, "carol")).unwrap();
-        found
-    }
-
-    #[test]
-    fn what_does_not_fit_counts_for_nothing_once_its_conversation_has_ended() {
-        let mut found = with_a_gap();
-        found.replay(10, Record::Ended { conversation: 1 }).unwrap();
-        found.replay(11, Record::Began { id: "c".to_owned() }).unwrap();
-        let (hot, _) = found.finish().unwrap();
-        assert_eq!(hot.conversations(), 1, "the one that began under the same id");
-    }
-
-    #[test]
-    fn what_does_not_fit_in_a_conversation_that_goes_on_is_damage() {
-        assert_eq!(with_a_gap().finish().err(), Some("slots are missing before it"));
-    }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{
     conversation::Place,
-    draft::{Batch, Editing},
+    draft::Batch,
+    editing::Editing,
     forget::forget_at,
     record::{Record, StoredAudience, StoredMessage, StoredSlots},
 };
@@ -69,7 +70,7 @@ fn decide(editing: &mut Editing<'_>, sent: &Registration, now: Timestamp) -> Reg
         generation: Generation(0),
     };
     let place = editing.place_next();
-    let like = editing.look(place.page).and_then(|page| page.position_for(&audience));
+    let like = editing.outline(place.page).and_then(|page| page.position_for(&audience));
     let audience = match like {
         Some(other) => StoredAudience::As(other.0),
         None => StoredAudience::Slots(StoredSlots::of(&audience)),
@@ -122,7 +123,7 @@ fn same(editing: &Editing<'_>, place: Place, sent: &Registration) -> Option<Regi
             Audience::Users(users) => {
                 message.audience_asked
                     && slots_of_others(editing, users, message.sender).as_ref()
-                        == page.audience(place.position).map(AsRef::as_ref)
+                        == page.outline().audience(place.position).map(AsRef::as_ref)
             }
         };
     if is_same { registered(editing, place) } else { None }

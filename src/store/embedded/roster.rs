@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    draft::{Batch, Editing},
+    draft::Batch,
+    editing::Editing,
     record::{Record, StoredSlots},
 };
 use crate::domain::{ConversationId, RosterChange, SlotSet, UserId};

@@ -73,8 +73,9 @@ impl StoredRows {
         let mut caught_up = SlotSet::default();
         let mut others = Vec::new();
         let mut end = 0;
+        let each = page.outline().asked_each();
         for (slot, row) in page.rows() {
-            let asked = page.asked(slot);
+            let asked = each.asked(slot);
             if row == asked {
                 caught_up.insert(slot);
                 continue;
@@ -105,12 +106,13 @@ impl StoredRows {
             }
             Self::Sparse { caught_up, others } => {
                 let caught_up = caught_up.slots()?;
-                let mut rows: Vec<_> = caught_up.iter().map(|slot| (slot, page.asked(slot))).collect();
+                let each = page.outline().asked_each();
+                let mut rows: Vec<_> = caught_up.iter().map(|slot| (slot, each.asked(slot))).collect();
                 let mut end = 0_u32;
                 for (gap, row) in others {
                     let slot = Slot(end.checked_add(*gap)?);
                     end = slot.0.checked_add(1)?;
-                    rows.push((slot, row.row(page.asked(slot))?));
+                    rows.push((slot, row.row(each.asked(slot))?));
                 }
                 Some(rows)
             }

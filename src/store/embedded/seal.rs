@@ -76,7 +76,7 @@ mod tests {
     use crate::store::embedded::{conversation::Key, object::Kind};
 
     fn object(number: u32) -> Object {
-        Object { kind: Kind::Page, conversation: Key(7), number }
+        Object { kind: Kind::Shelf, conversation: Key(7), number }
     }
 
     #[test]

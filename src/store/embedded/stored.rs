@@ -1,11 +1,14 @@
-//! Between memory and base: heads, blocks of slots, and pages as objects of bytes, and back.
+//! Between memory and disk: heads, blocks of slots, shelves, and pages as bytes, and back.
 
 use std::sync::Arc;
 
 use super::rows::StoredRows;
 use super::{
     conversation::{Conversation, Head, HotPage, Key, PageNumber},
-    record::{StoredHead, StoredMessage, StoredPage, StoredSlots, decode, encode, position, shared},
+    pages::Extent,
+    record::{
+        StoredHead, StoredMessage, StoredPage, StoredShelf, StoredSlots, decode, encode, position, shared,
+    },
 };
 use crate::domain::{ConversationId, Generation, Members, Order, Positions, SlotSet, UserId};
 
@@ -13,14 +16,14 @@ use crate::domain::{ConversationId, Generation, Members, Order, Positions, SlotS
 pub(super) const BLOCK_SLOTS: u32 = 256;
 
 /// The bytes of a conversation's head.
-pub(super) fn head_bytes(id: &ConversationId, head: &Head, slots: usize) -> Vec<u8> {
+pub(super) fn head_bytes(id: &ConversationId, head: &Head, slots: u32) -> Vec<u8> {
     let stored = StoredHead {
         id: id.as_str().to_owned(),
         sequence: head.sequence,
         members: head.members.as_ref().map(|members| (members.version, StoredSlots::of(&members.slots))),
         order_highest: head.order_highest.map(|order| order.0),
         page_next: head.page_next,
-        slots: u32::try_from(slots).expect("invariant: slots are u32"),
+        slots,
     };
     bytes(&stored)
 }
@@ -46,18 +49,18 @@ pub(super) fn read_head(key: Key, bytes: &[u8]) -> Result<(ConversationId, Conve
 }
 
 /// The bytes of a block of slots.
-pub(super) fn slots_bytes(users: &[UserId]) -> Vec<u8> {
-    bytes(&users.iter().map(|user| user.as_str().to_owned()).collect::<Vec<_>>())
+pub(super) fn slots_bytes(names: &[String]) -> Vec<u8> {
+    bytes(&names.to_vec())
 }
 
 /// Puts a block of slots behind those that are there.
 pub(super) fn read_slots(into: &mut Conversation, block: u32, bytes: &[u8]) -> Result<(), &'static str> {
-    if into.slots.len() != (block * BLOCK_SLOTS) as usize {
+    if Some(into.names.len()) != block.checked_mul(BLOCK_SLOTS) {
         return Err("a block of slots is missing");
     }
     let users: Vec<String> = whole(bytes).ok_or("a block of slots does not read")?;
     for user in users {
-        into.slots.push(UserId::new(user).map_err(|_| "a user's name is no id")?);
+        into.names.push(&UserId::new(user).map_err(|_| "a user's name is no id")?);
     }
     Ok(())
 }
@@ -68,7 +71,8 @@ pub(super) fn page_bytes(hot: &HotPage) -> Vec<u8> {
     let messages = page
         .messages()
         .map(|(position, message)| (position.0, message.generation.0, StoredMessage::of(message)));
-    let audiences = page.audiences().map(|(slots, positions)| (positions.0, StoredSlots::of(slots)));
+    let audiences =
+        page.outline().audiences().map(|(slots, positions)| (positions.0, StoredSlots::of(slots)));
     let stored = StoredPage {
         sequence: hot.sequence,
         messages: messages.collect(),
@@ -78,15 +82,18 @@ pub(super) fn page_bytes(hot: &HotPage) -> Vec<u8> {
     bytes(&stored)
 }
 
-/// Puts a page in its place.
-pub(super) fn read_page(into: &mut Conversation, number: u32, bytes: &[u8]) -> Result<(), &'static str> {
+/// The page in `bytes`. Its audiences are those of `shared` where they are equal, so that each stands in memory once.
+pub(super) fn read_page<'a>(
+    bytes: &[u8],
+    shared: impl IntoIterator<Item = &'a Arc<SlotSet>>,
+) -> Result<HotPage, &'static str> {
     let stored: StoredPage = whole(bytes).ok_or("a page does not read")?;
+    let shared: Vec<&Arc<SlotSet>> = shared.into_iter().collect();
     let mut audiences: Vec<(Positions, Arc<SlotSet>)> = Vec::new();
     for (positions, slots) in &stored.audiences {
-        let slots = shared(slots).ok_or("a set of slots does not read")?;
-        // The roster's own set, where it is the same one, so that both stand in memory once.
-        let members = into.head.members.as_ref().filter(|members| members.slots == slots);
-        audiences.push((Positions(*positions), members.map_or(slots, |members| members.slots.clone())));
+        let slots = slots.slots().ok_or("a set of slots does not read")?;
+        let known = shared.iter().copied().find(|known| ***known == slots).cloned();
+        audiences.push((Positions(*positions), known.unwrap_or_else(|| Arc::new(slots))));
     }
     let mut hot = HotPage { sequence: stored.sequence, ..HotPage::default() };
     for (at, generation, message) in stored.messages {
@@ -96,13 +103,28 @@ pub(super) fn read_page(into: &mut Conversation, number: u32, bytes: &[u8]) -> R
         let message = message.message(Generation(generation)).map_err(|_| "a message's name is no id")?;
         hot.page.put(position, message, audience.clone());
     }
-    for (slot, row) in stored.rows.rows(&hot.page).ok_or("the rows of a page do not read")? {
-        if hot.page.mark(slot, row) != row {
-            return Err("a page has readers who were not asked");
-        }
-    }
-    into.pages.insert(PageNumber(number), hot);
-    Ok(())
+    let rows = stored.rows.rows(&hot.page).ok_or("the rows of a page do not read")?;
+    if hot.page.restore(rows) { Ok(hot) } else { Err("a page has readers who were not asked") }
+}
+
+/// Pages of a shelf: those of a conversation of ordinary length stand on one.
+pub(super) const SHELF_PAGES: u32 = 64;
+
+/// The bytes of a shelf.
+pub(super) fn shelf_bytes(pages: &[(PageNumber, Extent)]) -> Vec<u8> {
+    let extents =
+        pages.iter().map(|(number, at)| (number.0 % SHELF_PAGES, at.file, at.offset, at.length)).collect();
+    bytes(&StoredShelf { extents })
+}
+
+/// The pages of a shelf.
+pub(super) fn read_shelf(shelf: u32, bytes: &[u8]) -> Result<Vec<(PageNumber, Extent)>, &'static str> {
+    let stored: StoredShelf = whole(bytes).ok_or("a shelf does not read")?;
+    let first = shelf.checked_mul(SHELF_PAGES).ok_or("a shelf is past the last page")?;
+    let page = |(at, file, offset, length): (u32, u32, u32, u32)| {
+        (at < SHELF_PAGES).then_some((PageNumber(first + at), Extent { file, offset, length }))
+    };
+    stored.extents.into_iter().map(page).collect::<Option<_>>().ok_or("a shelf holds another's page")
 }
 
 fn bytes(stored: &impl bincode::Encode) -> Vec<u8> {

@@ -25,7 +25,11 @@ use seenby::{
     },
 };
 
-use crate::store::{NOW, conversation, crash::copy, group, mark, message, read_messages, walk};
+use crate::store::{
+    NOW, conversation,
+    crash::{copy, home},
+    group, mark, message, read_messages, walk,
+};
 
 /// Says where the images are, and which of them to open: `DIRECTORY FIRST END`.
 const WORK: &str = "SEENBY_TEST_DAMAGE";
@@ -129,7 +133,7 @@ fn opener() {
         let kind = ["closed", "killed"][random.usize(..2)];
         let data = directory.join(format!("image-{seed}"));
         copy(&directory.join(kind), &data);
-        let done = damage(&data.join("base"), &mut random);
+        let done = damage(&home(&data), &mut random);
         println!("seed {seed} {kind} {done}");
         let expected = fs::read_to_string(directory.join(format!("{kind}.txt"))).unwrap();
         // A refusal must not have changed what the next start finds.

@@ -30,8 +30,18 @@ const CALLS: [(&str, &[&str]); 3] = [
 ];
 
 /// The same at a start, by the parts of the data directory.
-const START_CALLS: [&str; 9] =
-    ["openat", "mkdir", "write", "pwrite64", "fsync", "fdatasync", "sync_file_range", "rename", "ftruncate"];
+const START_CALLS: [&str; 10] = [
+    "openat",
+    "mkdir",
+    "copy_file_range",
+    "write",
+    "pwrite64",
+    "fsync",
+    "fdatasync",
+    "sync_file_range",
+    "rename",
+    "ftruncate",
+];
 
 /// One fault: which call, with which error, at which time.
 #[derive(Debug, Clone, Copy)]
@@ -312,7 +322,7 @@ pub(super) fn check_starting(mut share: Share) {
 }
 
 /// The files of a data directory, in parts.
-fn parts(data: &Path) -> [(&'static str, Vec<PathBuf>); 3] {
+fn parts(data: &Path) -> [(&'static str, Vec<PathBuf>); 4] {
     let of = |directory: &str, names: &[&str]| {
         let directory = data.join(directory);
         let files = names.iter().map(|name| directory.join(name));
@@ -320,8 +330,15 @@ fn parts(data: &Path) -> [(&'static str, Vec<PathBuf>); 3] {
     };
     let mut journal = of("journal", &["answered"]);
     journal.extend(segments(data));
-    let base = of("base", &["db", "conf", "blobs"]);
-    [("top", of("", &["LOCK", "FORMAT", "FORMAT.new"])), ("journal", journal), ("base", base)]
+    let mut pages = of("pages", &[]);
+    pages.extend((1..100).map(|n| data.join(format!("pages/{n:010}.pages"))));
+    // The copy that a start makes, and what becomes of it.
+    let mut base = Vec::new();
+    for home in (1..20).flat_map(|n| [format!("base.{n}"), format!("base.{n}.new")]) {
+        base.extend(of(&home, &["db", "conf", "blobs"]));
+    }
+    let top = of("", &["LOCK", "FORMAT", "FORMAT.new"]);
+    [("top", top), ("journal", journal), ("pages", pages), ("base", base)]
 }
 
 /// All segments that the journal may come to have, finished and not.

@@ -1,6 +1,7 @@
 //! The embedded engine through restarts and crashes: what was answered is there, and what went stays away.
 //!
-//! A crash is a copy of the data directory, taken while the store runs and opened elsewhere: what `SIGKILL` leaves.
+//! A crash is a store that is dropped without being closed, and its directory opened elsewhere: what `SIGKILL` leaves
+//! between two checkpoints.
 
 use std::path::{Path, PathBuf};
 
@@ -18,13 +19,23 @@ use super::{
 pub(super) struct Disk {
     pub(super) directory: TempDir,
     pub(super) store: Option<EmbeddedStore>,
+    options: Options,
 }
 
 impl Disk {
     pub(super) fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    /// One that drops every page from memory as soon as a checkpoint has written it.
+    pub(super) fn without_memory() -> Self {
+        Self::with(Options { hot_bytes_max: 1, ..Options::default() })
+    }
+
+    fn with(options: Options) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = Some(open(directory.path()));
-        Self { directory, store }
+        let store = Some(EmbeddedStore::open(directory.path(), options).unwrap());
+        Self { directory, store, options }
     }
 
     pub(super) fn store(&self) -> &EmbeddedStore {
@@ -35,15 +46,16 @@ impl Disk {
     pub(super) async fn restart(&mut self) {
         self.store().close().await.unwrap();
         self.store = None;
-        self.store = Some(open(self.directory.path()));
+        self.store = Some(EmbeddedStore::open(self.directory.path(), self.options).unwrap());
     }
 
     /// Goes on with what a process killed now would have left.
     pub(super) fn crash(&mut self) {
         let image = tempfile::tempdir().unwrap();
+        // A checkpoint that is running would change the directory while it is copied.
+        self.store = None;
         copy(self.directory.path(), image.path());
-        let store = open(image.path());
-        self.store = Some(store);
+        self.store = Some(EmbeddedStore::open(image.path(), self.options).unwrap());
         self.directory = image;
     }
 }
@@ -64,6 +76,15 @@ pub(crate) fn copy(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), to).unwrap();
         }
     }
+}
+
+/// Where sled's files are: there is one such place while no server runs.
+pub(crate) fn home(data: &Path) -> PathBuf {
+    let entries = std::fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
+    let mut homes = entries.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("base."));
+    let home = homes.next().unwrap();
+    assert_eq!(homes.next(), None);
+    home
 }
 
 /// The segments of the journal, oldest first.
@@ -100,7 +121,7 @@ async fn pass(disk: &mut Disk, way: Way) {
 #[tokio::test]
 async fn everything_answered_is_there_after_a_restart_and_after_a_crash() {
     for way in WAYS {
-        let mut disk = Disk::new();
+        let mut disk = Disk::without_memory();
         let ids: Vec<_> = (1..=150).map(|n| format!("m{n}")).collect();
         let ids: Vec<_> = ids.iter().map(String::as_str).collect();
         group(disk.store(), "c", &["alice", "bob", "carol"], &ids).await;
@@ -271,7 +292,7 @@ async fn an_unfinished_snapshot_of_sled_does_not_stop_a_start() {
     group(disk.store(), "c", &["alice", "bob"], &["m1"]).await;
     disk.restart().await;
     disk.store = None;
-    let leftover = disk.directory.path().join("base/snap.0000000000000FFF.generating");
+    let leftover = home(disk.directory.path()).join("snap.0000000000000FFF.generating");
     std::fs::write(&leftover, "half a snapsh").unwrap();
     disk.store = Some(open(disk.directory.path()));
     assert!(!leftover.exists());

@@ -263,7 +263,7 @@ proptest! {
             tokio::spawn(async move {
                 let mut pair = Pair {
                     model: ModelStore::default(),
-                    disk: Disk::new(),
+                    disk: Disk::without_memory(),
                     now: Timestamp { unix_ms: 1_000_000 },
                     filled: 0,
                 };

@@ -1,0 +1,252 @@
+//! Editing: one conversation as a commit has it so far, the published one under the draft.
+
+use std::collections::HashMap;
+
+use super::{
+    cell::Cell,
+    conversation::{Conversation, Head, HotPage, PageNumber, Place, Target, apply},
+    draft::Draft,
+    fetched::{Fetched, Looked},
+    index::Hint,
+    journal::Frame,
+    record::Record,
+    span::Span,
+};
+use crate::domain::{MessageId, Outline, Position, Slot, Timestamp, UserId};
+
+/// One conversation, open for changes: the published one under the draft.
+pub(super) struct Editing<'a> {
+    pub(super) published: Option<&'a Conversation>,
+    pub(super) draft: &'a mut Draft,
+    pub(super) frame: &'a mut Frame,
+    pub(super) fetched: &'a Fetched<'a>,
+}
+
+impl Editing<'_> {
+    /// Puts a record into the journal and lets it take effect. The record is one of this conversation.
+    pub(super) fn record(&mut self, record: Record) {
+        let sequence = self.frame.push(&record);
+        apply(self, sequence, record).expect("invariant: what was just decided can be applied");
+    }
+
+    /// The conversation's key, as records carry it.
+    pub(super) fn key(&self) -> u64 {
+        self.draft.key.0
+    }
+
+    pub(super) fn head(&self) -> &Head {
+        &self.draft.head
+    }
+
+    /// The user's slot, if the conversation knows the user.
+    pub(super) fn slot(&self, user: &UserId) -> Option<Slot> {
+        let published = self.published.and_then(|published| published.names.slot(user.as_str()));
+        published.or_else(|| self.draft.slots.get(user).copied())
+    }
+
+    /// The users' slots, in the order of the users; those without one get the next.
+    pub(super) fn slots_or_new<'u>(&mut self, users: impl Iterator<Item = &'u UserId>) -> Vec<Slot> {
+        let first = self.slots_count();
+        let mut new: Vec<String> = Vec::new();
+        let mut pending: HashMap<&UserId, Slot> = HashMap::new();
+        let slots = users
+            .map(|user| {
+                self.slot(user).unwrap_or_else(|| {
+                    *pending.entry(user).or_insert_with(|| {
+                        new.push(user.as_str().to_owned());
+                        Slot(first + u32::try_from(new.len() - 1).expect("invariant: slots are u32"))
+                    })
+                })
+            })
+            .collect();
+        if !new.is_empty() {
+            self.record(Record::Slots { conversation: self.key(), first, users: new });
+        }
+        slots
+    }
+
+    fn slots_count(&self) -> u32 {
+        self.draft.slots_published + u32::try_from(self.draft.users.len()).expect("invariant: slots are u32")
+    }
+
+    /// The page as it is to be; none if there is none (any more).
+    pub(super) fn look(&self, number: PageNumber) -> Option<Looked<'_>> {
+        if let Some(changed) = self.draft.pages.get(&number) {
+            return changed.as_ref().map(Looked::Held);
+        }
+        let published = self.published?;
+        self.fetched.page(published, published.cells.get(number)?)
+    }
+
+    /// The outline of the page as it is to be.
+    pub(super) fn outline(&self, number: PageNumber) -> Option<&Outline> {
+        match self.draft.pages.get(&number) {
+            Some(changed) => changed.as_ref().map(|hot| hot.page.outline()),
+            None => self.published?.cells.get(number).map(|cell| &cell.outline),
+        }
+    }
+
+    /// The outlines of all pages from `first` on as they are to be, in the order of their messages.
+    pub(super) fn outlines(&self, first: PageNumber) -> impl Iterator<Item = (PageNumber, &Outline)> {
+        let published = self.published.into_iter().flat_map(move |published| published.cells.from(first));
+        let is_drafted = |cell: &&Cell| self.draft.pages.contains_key(&cell.number);
+        let mut published = published.filter(move |cell| !is_drafted(cell)).peekable();
+        let mut drafted = self.draft.pages.range(first..).peekable();
+        std::iter::from_fn(move || {
+            loop {
+                let is_drafted = match (published.peek(), drafted.peek()) {
+                    (Some(published), Some((drafted, _))) => **drafted < published.number,
+                    (None, drafted) => drafted.is_some(),
+                    (Some(_), None) => false,
+                };
+                if !is_drafted {
+                    return published.next().map(|cell| (cell.number, &cell.outline));
+                }
+                if let Some((number, Some(hot))) = drafted.next() {
+                    return Some((*number, hot.page.outline()));
+                }
+            }
+        })
+    }
+
+    /// How far `reader` is.
+    pub(super) fn span(&self, reader: Slot) -> Span {
+        if let Some(span) = self.draft.spans.get(&reader) {
+            return *span;
+        }
+        let span = self.published.map(|published| published.spans.get(reader)).unwrap_or_default();
+        self.draft.reopened.map_or(span, |page| span.reopened(page))
+    }
+
+    /// Moves `reader` past the pages that are read. Looks at no page that is cold and was not looked at.
+    pub(super) fn advance(&mut self, reader: Slot) {
+        let span = self.span(reader);
+        let newest = self.draft.head.page_next.saturating_sub(1);
+        let stops = self.outlines(span.open).find(|(number, outline)| {
+            let asked = outline.asked(reader);
+            let is_read = || {
+                number < &span.end && self.known(*number).is_some_and(|page| page.read_by(reader) == asked)
+            };
+            number.0 >= newest || !(asked.is_empty() || is_read())
+        });
+        let open = stops.map_or(PageNumber(newest), |(number, _)| number).max(span.open);
+        if open != span.open {
+            self.draft.spans.insert(reader, Span { open, ..span });
+        }
+    }
+
+    /// The page as it is to be, if that is known without a disk.
+    fn known(&self, number: PageNumber) -> Option<Looked<'_>> {
+        match self.draft.pages.get(&number) {
+            Some(changed) => changed.as_ref().map(Looked::Held),
+            None => self.fetched.known(self.published?.cells.get(number)?),
+        }
+    }
+
+    /// The newest page, if it is still there. Only that one gets messages: readers who are past the others need not
+    /// look at them again.
+    fn page_newest(&self) -> Option<(PageNumber, Looked<'_>)> {
+        let number = PageNumber(self.draft.head.page_next.checked_sub(1)?);
+        Some((number, self.look(number)?))
+    }
+
+    /// The place of a message, live or not. Of two lives of an id, one of them expired, the later has the higher order.
+    pub(super) fn place(&self, id: &MessageId) -> Option<Place> {
+        if let Some(changed) = self.draft.index.get(id) {
+            return *changed;
+        }
+        let candidates = self.published?.index.candidates(id);
+        let orders = candidates.filter_map(|place| {
+            let page = self.look(place.page)?;
+            let message = page.message(place.position).filter(|message| message.id == *id)?;
+            Some((message.order, place))
+        });
+        orders.max_by_key(|(order, _)| *order).map(|(_, place)| place)
+    }
+
+    /// The place of a live message.
+    pub(super) fn find(&self, id: &MessageId, now: Timestamp) -> Option<Place> {
+        let place = self.place(id)?;
+        let page = self.look(place.page)?;
+        let message = page.message(place.position)?;
+        (!message.expires_at.has_come(now)).then_some(place)
+    }
+
+    /// Drops the page.
+    pub(super) fn drop_page(&mut self, number: PageNumber) {
+        self.draft.pages.insert(number, None);
+    }
+
+    /// Drops the page if it holds nothing any more.
+    pub(super) fn drop_empty(&mut self, number: PageNumber) {
+        if self.look(number).is_some_and(|page| page.is_empty()) {
+            self.drop_page(number);
+        }
+    }
+
+    /// The place after the last message.
+    pub(super) fn place_next(&self) -> Place {
+        match self.page_newest().filter(|(_, page)| !page.is_full()) {
+            Some((number, page)) => Place { page: number, position: page.next_position() },
+            None => Place { page: PageNumber(self.draft.head.page_next), position: Position(0) },
+        }
+    }
+}
+
+impl Target for Editing<'_> {
+    fn head(&mut self) -> &mut Head {
+        &mut self.draft.head
+    }
+
+    fn page(&mut self, number: PageNumber, _: u64) -> Option<&mut HotPage> {
+        if !self.draft.pages.contains_key(&number) {
+            let published = self.published?;
+            let page = self.fetched.page(published, published.cells.get(number)?)?.hot().clone();
+            self.draft.pages.insert(number, Some(page));
+        }
+        self.draft.pages.get_mut(&number)?.as_mut()
+    }
+
+    fn page_or_new(&mut self, number: PageNumber) -> &mut HotPage {
+        if Target::page(self, number, u64::MAX).is_none() {
+            self.draft.pages.insert(number, Some(HotPage::default()));
+        }
+        Target::page(self, number, u64::MAX).expect("invariant: it is there now")
+    }
+
+    fn push_slots(&mut self, first: u32, users: Vec<UserId>) -> bool {
+        if first != self.slots_count() {
+            return false;
+        }
+        for (slot, user) in (first..).zip(users) {
+            self.draft.slots.insert(user.clone(), Slot(slot));
+            self.draft.users.push(user);
+        }
+        true
+    }
+
+    fn placed(&mut self, id: MessageId, place: Place) {
+        self.draft.places.push((Hint::of(&id), place, true));
+        self.draft.index.insert(id, Some(place));
+    }
+
+    fn displaced(&mut self, id: &MessageId, place: Place) {
+        self.draft.places.push((Hint::of(id), place, false));
+        if self.place(id) == Some(place) {
+            self.draft.index.insert(id.clone(), None);
+        }
+    }
+
+    fn read(&mut self, reader: Slot, number: PageNumber) {
+        let span = self.span(reader).having_read(number);
+        self.draft.spans.insert(reader, span);
+    }
+
+    fn reopened(&mut self, number: PageNumber) {
+        let first = self.draft.reopened.map_or(number, |before| before.min(number));
+        self.draft.reopened = Some(first);
+        for span in self.draft.spans.values_mut() {
+            *span = span.reopened(number);
+        }
+    }
+}
