@@ -3,6 +3,7 @@
 //! One file a command, each with an `Args` for clap and a `run`. Standard output is for what was asked for;
 //! everything else goes to standard error.
 
+mod check;
 mod replay;
 mod serve;
 pub mod trace;
@@ -33,6 +34,8 @@ enum Command {
     Serve(serve::Args),
     /// Act recorded or made-up group chats out against a server, and compare all of their receipts
     Replay(replay::Args),
+    /// Check a data directory offline: is all there that was answered?
+    Check(check::Args),
 }
 
 /// Runs the command line `words`, the program's name first.
@@ -49,6 +52,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Replay(args) => replay::run(&args),
+        Command::Check(args) => check::run(&args),
     }
 }
 

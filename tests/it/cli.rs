@@ -316,3 +316,26 @@ fn more_connections_than_the_system_allows_files_are_refused_at_the_start() {
     let said = refused(Command::new("sh").args(["-c", &script]));
     assert!(said.contains("connections_max = 377 needs 501 open files, and the system allows 500"), "{said}");
 }
+
+#[test]
+fn a_check_says_what_a_start_would_find() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let text = data.to_str().unwrap();
+    let nothing = output(&mut seenby(&["check", text]));
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(String::from_utf8(nothing.stderr).unwrap().contains(text));
+
+    let server = Running::start(|command, _| {
+        command.env("SEENBY_DATA", &data);
+    });
+    let busy = output(&mut seenby(&["check", text]));
+    assert_eq!(busy.status.code(), Some(1));
+    assert!(String::from_utf8(busy.stderr).unwrap().contains("another server is using"));
+    server.stop(Signal::TERM);
+
+    let whole = output(&mut seenby(&["check", text]));
+    assert_eq!(whole.status.code(), Some(0));
+    let said = String::from_utf8(whole.stdout).unwrap();
+    assert_eq!(said, format!("{text}: whole: 0 conversations, 0 messages; 0 pages and 0 records read\n"));
+}

@@ -91,9 +91,7 @@ impl Base {
 
     fn open_here(data: &Path, each: &mut Each<'_>) -> Result<(Self, Option<u64>), OpenError> {
         let (mut base, seal) = if let Some(old) = Home::newest(data).map_err(OpenError::at(data))? {
-            let mut base = Self::over(old.next(), &old.next().begin_as(&old)?, &old.path())?;
-            let seal = base.load(each, &old.path())?;
-            (base, seal)
+            Self::copy(&old, old.next(), each)?
         } else {
             let home = Home::first(data);
             let building = home.begin().map_err(OpenError::at(data))?;
@@ -103,6 +101,26 @@ impl Base {
         base.remove_replaced().and_then(|()| base.move_in()).map_err(OpenError::at(data))?;
         base.work.rest();
         Ok((base, seal.map(|seal| seal.next_sequence)))
+    }
+
+    /// Reads the base in the data directory `data` by a copy in `scratch`, and leaves it as it is; the rest as
+    /// [`Base::open`]. None if there is none.
+    pub(super) fn look(data: &Path, scratch: &Path, each: &mut Each<'_>) -> Result<Option<u64>, OpenError> {
+        let look = || {
+            let Some(old) = Home::newest(data).map_err(OpenError::at(data))? else { return Ok(None) };
+            let (base, seal) = Self::copy(&old, Home::first(scratch), each)?;
+            base.work.rest();
+            Ok(seal.map(|seal| seal.next_sequence))
+        };
+        sled_db::on_own_thread(look).unwrap_or_else(|error| Err(OpenError::base(&base_path(data), &error)))
+    }
+
+    /// What is in `old`, in the place where `home` is made.
+    fn copy(old: &Home, home: Home, each: &mut Each<'_>) -> Result<(Self, Option<Seal>), OpenError> {
+        let building = home.begin_as(old)?;
+        let mut base = Self::over(home, &building, &old.path())?;
+        let seal = base.load(each, &old.path())?;
+        Ok((base, seal))
     }
 
     /// sled in the place `building` of its next home. Errors are about `named`.
@@ -130,9 +148,9 @@ impl Base {
         self.home.remove_others()
     }
 
-    /// sled's own file, for messages.
-    pub(super) fn file_path(&self) -> PathBuf {
-        self.home.path().join("db")
+    /// sled's own file in the data directory `data`, for messages.
+    pub(super) fn file_path(data: &Path) -> PathBuf {
+        base_path(data).join("db")
     }
 
     /// What it is busy with. Each call here begins steps of it, and none ends the last: that is for the caller.

@@ -242,17 +242,18 @@ pub(super) struct Replayed {
     pub(super) first_sequence: u64,
     /// The number that comes next.
     pub(super) next_sequence: u64,
+    /// Bytes behind the last record that were never answered.
+    pub(super) torn_bytes: u64,
 }
 
-/// Reads every record of the journal in order, cuts off a torn end, and refuses damage by the file's name. What it
-/// has read is on disk when it returns, whether or not it was before.
+/// Reads every record of the journal in order up to a torn end, and refuses damage by the file's name. Changes nothing.
 pub(super) fn replay(
     directory: &Path,
     mut each: impl FnMut(u64, Record) -> Result<(), &'static str>,
 ) -> Result<Replayed, OpenError> {
     let paths = segment_paths(directory).map_err(OpenError::at(directory))?;
     let answered = read_answered(directory)?;
-    let mut replayed = Replayed { segments: Vec::new(), first_sequence: 1, next_sequence: 1 };
+    let mut replayed = Replayed { segments: Vec::new(), first_sequence: 1, next_sequence: 1, torn_bytes: 0 };
     for (at, path) in paths.iter().enumerate() {
         let is_last = at + 1 == paths.len();
         let bytes = std::fs::read(path).map_err(OpenError::at(path))?;
@@ -267,7 +268,7 @@ pub(super) fn replay(
         replayed.segments.push((path.clone(), end as u64));
         if is_last {
             check_answered(path, end as u64, replayed.next_sequence, answered)?;
-            keep(path, end as u64, bytes.len() as u64).map_err(OpenError::at(path))?;
+            replayed.torn_bytes = (bytes.len() - end) as u64;
         }
     }
     check_answered(directory, 0, replayed.next_sequence, answered)?;
@@ -288,13 +289,14 @@ fn segment_paths(directory: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Cuts off a torn end, and makes what stands before it durable. A process that was killed may have left it to the
 /// system's cache alone, and whatever is built on it now must not outlive it.
-fn keep(path: &Path, end: u64, length: u64) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).open(path)?;
-    if end < length {
-        tracing::warn!(file = %path.display(), at = end, bytes = length - end, "cut off a torn end that was never answered");
-        file.set_len(end)?;
+pub(super) fn keep(replayed: &Replayed) -> Result<(), OpenError> {
+    let Some((path, end)) = replayed.segments.last() else { return Ok(()) };
+    let file = OpenOptions::new().write(true).open(path).map_err(OpenError::at(path))?;
+    if replayed.torn_bytes > 0 {
+        tracing::warn!(file = %path.display(), at = end, bytes = replayed.torn_bytes, "cut off a torn end that was never answered");
+        file.set_len(*end).map_err(OpenError::at(path))?;
     }
-    file.sync_all()
+    file.sync_all().map_err(OpenError::at(path))
 }
 
 fn bad_head(path: &Path, bytes: &[u8]) -> OpenError {

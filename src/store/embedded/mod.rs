@@ -77,6 +77,7 @@ use std::{
 };
 
 pub use engine::EmbeddedStore;
+pub use recovery::{Checked, check};
 
 /// The thread that sled opens and closes the base on. A panic there is an error: [`OpenError::Base`], or that the store
 /// failed.
@@ -133,6 +134,12 @@ pub enum OpenError {
         path.display()
     )]
     NotOurs {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// There is nothing of ours in it.
+    #[error("{}: there is no data of seenby in this directory", path.display())]
+    Empty {
         /// The directory.
         path: PathBuf,
     },

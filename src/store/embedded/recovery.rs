@@ -54,21 +54,70 @@ pub(super) fn recover(path: &Path, hot_bytes_max: u64) -> Result<Recovered, Open
     }
     sync_directory(path).map_err(OpenError::at(path))?;
 
-    let mut found = Found::default();
-    let mut book = Book::new(&pages_path);
+    let (mut found, mut book) = (Found::default(), Book::new(&pages_path));
     let (base, covered) = Base::open(path, &mut |object, bytes| found.object(object, bytes, &mut book))?;
-    pages::scan(&mut book, &mut |name, extent, bytes| found.page(name, extent, bytes))?;
-    found.all_pages();
-    let replayed =
-        journal::replay(&journal_path, |sequence, record| found.replay(sequence, record, &pages_path))?;
-    let next_sequence = replayed.next_sequence;
-    let base_file = base.file_path();
-    check_covered(&base_file, &journal_path, covered, &replayed, found.sequence_highest())?;
+    let replayed = read(path, covered, &mut found, &mut book)?;
+    pages::remove_others(&book)?;
+    journal::keep(&replayed)?;
     let hot = Hot::new(pages_path, hot_bytes_max);
-    let tracker = found.finish(&hot).map_err(|what| OpenError::damaged(&base_file, 0, what))?;
+    let tracker = found.finish(&hot).map_err(|what| OpenError::damaged(&Base::file_path(path), 0, what))?;
+    let next_sequence = replayed.next_sequence;
     let journal = Journal::begin(&journal_path, replayed.segments, next_sequence)
         .map_err(OpenError::at(&journal_path))?;
     Ok(Recovered { lock, base, book, journal, hot, tracker, next_sequence })
+}
+
+/// What a data directory holds, by [`check`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// Conversations with a roster or a message.
+    pub conversations: u64,
+    /// Messages, expired ones among them.
+    pub messages: u64,
+    /// Pages in the page files, each read and checked.
+    pub pages: u64,
+    /// Records in the journal, whether or not a checkpoint has them.
+    pub records: u64,
+    /// Bytes at the journal's end of a write that was never answered; the next start cuts them off.
+    pub torn_bytes: u64,
+}
+
+/// Reads all of a data directory as a start would, and changes nothing in it; what must be copied for that goes to
+/// `scratch`, an empty directory. Fails as [`EmbeddedStore::open`](super::EmbeddedStore::open) would.
+pub fn check(path: &Path, scratch: &Path) -> Result<Checked, OpenError> {
+    if check_format(path)? {
+        return Err(OpenError::Empty { path: path.to_owned() });
+    }
+    let _lock = lock(path)?;
+    let pages_path = path.join(PAGES);
+    let (mut found, mut book) = (Found::default(), Book::new(&pages_path));
+    let covered = Base::look(path, scratch, &mut |object, bytes| found.object(object, bytes, &mut book))?;
+    let replayed = read(path, covered, &mut found, &mut book)?;
+    let hot = Hot::new(pages_path, u64::MAX);
+    found.finish(&hot).map_err(|what| OpenError::damaged(&Base::file_path(path), 0, what))?;
+    Ok(Checked {
+        conversations: hot.conversations(),
+        messages: hot.messages(),
+        pages: book.by_file().values().map(|extents| extents.len() as u64).sum(),
+        records: replayed.next_sequence - replayed.first_sequence,
+        torn_bytes: replayed.torn_bytes,
+    })
+}
+
+/// Reads pages and journal behind a base that covers the records before `covered`.
+fn read(
+    path: &Path,
+    covered: Option<u64>,
+    found: &mut Found,
+    book: &mut Book,
+) -> Result<Replayed, OpenError> {
+    let (journal_path, pages_path) = (path.join(JOURNAL), path.join(PAGES));
+    pages::scan(book, &mut |name, extent, bytes| found.page(name, extent, bytes))?;
+    found.all_pages();
+    let replayed =
+        journal::replay(&journal_path, |sequence, record| found.replay(sequence, record, &pages_path))?;
+    check_covered(&Base::file_path(path), &journal_path, covered, &replayed, found.sequence_highest())?;
+    Ok(replayed)
 }
 
 /// Checks that base and journal belong together. sled opens without what it cannot read, so that an old state of it is

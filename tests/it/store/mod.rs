@@ -2,6 +2,7 @@
 
 mod contract;
 pub(crate) mod crash;
+mod damage;
 mod property;
 mod threads;
 

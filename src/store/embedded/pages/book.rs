@@ -103,7 +103,7 @@ impl Book {
     }
 
     /// Every page and where it stands, file by file.
-    pub(super) fn by_file(&self) -> BTreeMap<u32, Vec<(Extent, PageName)>> {
+    pub(in super::super) fn by_file(&self) -> BTreeMap<u32, Vec<(Extent, PageName)>> {
         let mut files: BTreeMap<u32, Vec<(Extent, PageName)>> = BTreeMap::new();
         for (&conversation, filed) in &self.conversations {
             for &(number, extent) in &filed.pages {

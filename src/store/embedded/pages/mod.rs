@@ -26,7 +26,7 @@ use std::{
 };
 
 pub(super) use book::{Book, Moved};
-pub(super) use scan::scan;
+pub(super) use scan::{remove_others, scan};
 
 use super::{
     conversation::{Key, PageNumber},

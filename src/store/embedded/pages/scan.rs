@@ -3,20 +3,15 @@
 use std::{fs, io, path::Path};
 
 use super::{Book, Extent, HEAD_BYTES, MAGIC, PageName, file_head, file_path, page_in};
-use crate::store::embedded::{OpenError, record::FORMAT};
+use crate::store::embedded::{OpenError, journal::sync_directory, record::FORMAT};
 
 /// Takes a page; fails with what is wrong with it.
 type Each<'a> = dyn FnMut(PageName, Extent, &[u8]) -> Result<(), &'static str> + 'a;
 
-/// Hands every page in the book to `each`, removes the files that the book does not know, and takes note of the
-/// length of the others.
+/// Hands every page in the book to `each`, and takes note of the length of the files. Changes nothing.
 pub(in super::super) fn scan(book: &mut Book, each: &mut Each<'_>) -> Result<(), OpenError> {
     let directory = book.directory().to_owned();
     let files = book.by_file();
-    remove_others(&directory, |name| {
-        files.keys().any(|file| *file_path(Path::new(""), *file).as_os_str() == *name)
-    })
-    .map_err(OpenError::at(&directory))?;
     for (file, extents) in files {
         let path = file_path(&directory, file);
         let bytes = match fs::read(&path) {
@@ -53,13 +48,19 @@ fn check_head(path: &Path, file: u32, bytes: &[u8]) -> Result<(), OpenError> {
     }
 }
 
-/// Files of a checkpoint that did not end, or that the last one before a crash had emptied.
-fn remove_others(directory: &Path, is_known: impl Fn(&std::ffi::OsStr) -> bool) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if !is_known(&entry.file_name()) {
-            fs::remove_file(entry.path())?;
+/// Removes the files that the book does not know: of a checkpoint that did not end, or emptied by the last one before a
+/// crash.
+pub(in super::super) fn remove_others(book: &Book) -> Result<(), OpenError> {
+    let directory = book.directory();
+    let known: Vec<_> = book.by_file().into_keys().map(|file| file_path(directory, file)).collect();
+    let remove = || {
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            if !known.contains(&path) {
+                fs::remove_file(path)?;
+            }
         }
-    }
-    crate::store::embedded::journal::sync_directory(directory)
+        sync_directory(directory)
+    };
+    remove().map_err(OpenError::at(directory))
 }
