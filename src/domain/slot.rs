@@ -51,6 +51,14 @@ impl SlotSet {
         true
     }
 
+    /// Takes all of `others` out.
+    pub fn remove_all(&mut self, others: &Self) {
+        self.words.iter_mut().zip(&others.words).for_each(|(word, others)| *word &= !others);
+        while self.words.last() == Some(&0) {
+            self.words.pop();
+        }
+    }
+
     /// How many slots the set holds.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -166,6 +174,13 @@ mod tests {
         assert_eq!(slots, set(&[0, 63, 64]), "equal although one was larger once");
         assert_eq!(slots.len(), 3);
         assert!(!slots.is_empty() && SlotSet::default().is_empty());
+    }
+
+    #[test]
+    fn many_are_taken_out_at_once() {
+        let mut slots = set(&[0, 5, 64, 300]);
+        slots.remove_all(&set(&[5, 6, 300, 4_000]));
+        assert_eq!(slots, set(&[0, 64]), "equal although it was longer once");
     }
 
     #[test]

@@ -227,17 +227,6 @@ impl Page {
         }
     }
 
-    /// Who was sent something that they have not read.
-    #[must_use]
-    pub fn behind(&self) -> SlotSet {
-        let asked = self.outline.asked_each();
-        let mut behind = self.outline.asked_any();
-        for (slot, _) in self.rows().filter(|(slot, row)| *row == asked.asked(*slot)) {
-            behind.remove(slot);
-        }
-        behind
-    }
-
     /// Every reader's row that is not empty, in slot order.
     pub fn rows(&self) -> impl Iterator<Item = (Slot, Positions)> + '_ {
         self.rows.iter()

@@ -108,7 +108,8 @@ impl Outline {
     }
 
     /// Who was sent any of its messages.
-    pub(super) fn asked_any(&self) -> SlotSet {
+    #[must_use]
+    pub fn asked_any(&self) -> SlotSet {
         let longest = self.audiences.iter().map(|audience| audience.slots.words().len()).max().unwrap_or(0);
         let mut words = vec![0; longest];
         for audience in self.audiences.iter() {
@@ -145,7 +146,10 @@ impl Outline {
     }
 
     fn sent_by(&self, reader: Slot) -> u64 {
-        // Without a branch, so that it is done for many positions at once.
+        // Most readers sent nothing on a page. Without an early end this is done for many positions at once.
+        if self.senders.iter().fold(0, |any, sender| any | u32::from(*sender == reader)) == 0 {
+            return 0;
+        }
         let sent = self.senders.iter().enumerate().map(|(at, sender)| u64::from(*sender == reader) << at);
         sent.fold(0, |set, bit| set | bit)
     }

@@ -10,10 +10,11 @@ use super::{
     index::Index,
     names::Names,
     record::{Record, StoredAudience, position, shared},
-    span::Spans,
+    span::{Epoch, Spans},
 };
 use crate::domain::{
-    Generation, Members, MessageId, Order, Page, Position, Positions, Slot, SlotSet, Timestamp, UserId,
+    ExpiresAt, Generation, Members, MessageId, Order, Page, Position, Positions, Slot, SlotSet, Timestamp,
+    UserId,
 };
 
 /// Names a conversation in the journal and the base: the number of the record that began it.
@@ -58,6 +59,9 @@ pub(super) struct Conversation {
     pub(super) cells: Cells,
     pub(super) index: Index,
     pub(super) spans: Spans,
+    pub(super) epoch: Epoch,
+    /// No message expires before this.
+    pub(super) expires_first: Option<ExpiresAt>,
 }
 
 impl Conversation {
@@ -69,6 +73,8 @@ impl Conversation {
             cells: Cells::default(),
             index: Index::default(),
             spans: Spans::default(),
+            epoch: Epoch::FIRST,
+            expires_first: None,
         }
     }
 
@@ -93,8 +99,15 @@ impl Conversation {
         (OWN_BYTES + self.cells.len() * CELL_BYTES + parts.iter().sum::<usize>()) as u64
     }
 
+    /// Messages have gone: what was counted and noted of them is worked out anew.
+    pub(super) fn lost_messages(&mut self) {
+        self.epoch = self.epoch.next();
+        self.expires_first = self.cells.iter().filter_map(|cell| cell.outline.expires_first()).min();
+        self.tidy_index();
+    }
+
     /// Drops what the index still has of messages that went with their whole page.
-    pub(super) fn tidy_index(&mut self) {
+    fn tidy_index(&mut self) {
         let held = self.messages_held();
         if self.index.len() as u64 > 2 * held + 64 {
             let cells = &self.cells;

@@ -69,6 +69,8 @@ pub(super) struct Draft {
     pub(super) places: Vec<(Hint, Place, bool)>,
     /// Readers who are somewhere else than before.
     pub(super) spans: HashMap<Slot, Span>,
+    /// Whether messages go.
+    pub(super) loses: bool,
     /// The first page on which a message is unread again.
     pub(super) reopened: Option<PageNumber>,
 }
@@ -90,6 +92,7 @@ impl Draft {
             index: HashMap::new(),
             places: Vec::new(),
             spans: HashMap::new(),
+            loses: false,
             reopened: None,
         }
     }

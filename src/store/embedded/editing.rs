@@ -10,9 +10,9 @@ use super::{
     index::Hint,
     journal::Frame,
     record::Record,
-    span::Span,
+    span::{Epoch, Span},
 };
-use crate::domain::{MessageId, Outline, Position, Slot, Timestamp, UserId};
+use crate::domain::{MessageId, Order, Outline, Position, Slot, Timestamp, UserId};
 
 /// One conversation, open for changes: the published one under the draft.
 pub(super) struct Editing<'a> {
@@ -131,8 +131,43 @@ impl Editing<'_> {
         });
         let open = stops.map_or(PageNumber(newest), |(number, _)| number).max(span.open);
         if open != span.open {
-            self.draft.spans.insert(reader, Span { open, ..span });
+            let passed = self.outlines(span.open).take_while(|(number, _)| *number < open);
+            let read: usize = passed.map(|(_, outline)| outline.asked(reader).len()).sum();
+            let before = span.before.saturating_add(u32::try_from(read).unwrap_or(u32::MAX));
+            self.draft.spans.insert(reader, Span { open, before, ..span });
         }
+    }
+
+    /// How many messages `reader` has read before the page where the first unread one may be, if that is known, nothing
+    /// of it has expired, and all of it stands up to `order`.
+    pub(super) fn read_before(&self, reader: Slot, order: Order, now: Timestamp) -> Option<u32> {
+        let span = self.span(reader);
+        (span.epoch == self.epoch() && self.is_whole_before(span.open, order, now)).then_some(span.before)
+    }
+
+    /// Whether all messages before the page `open` stand up to `order`, and none has expired.
+    pub(super) fn is_whole_before(&self, open: PageNumber, order: Order, now: Timestamp) -> bool {
+        let first = self.published.and_then(|published| published.expires_first);
+        let next = self.outlines(open).next();
+        first.is_none_or(|first| !first.has_come(now))
+            && next.is_some_and(|(_, outline)| outline.order_first() <= Some(order))
+    }
+
+    /// `reader` has read so many messages before the page where the first unread one may be.
+    pub(super) fn counted_before(&mut self, reader: Slot, before: u32) {
+        let span = Span { before, epoch: self.epoch(), ..self.span(reader) };
+        self.draft.spans.insert(reader, span);
+    }
+
+    fn epoch(&self) -> Epoch {
+        let epoch = self.published.map_or(Epoch::FIRST, |published| published.epoch);
+        if self.draft.loses { epoch.next() } else { epoch }
+    }
+
+    /// Messages go: what was counted of them is not so any more.
+    fn loses(&mut self) {
+        self.draft.loses = true;
+        self.draft.spans.values_mut().for_each(|span| *span = span.uncounted());
     }
 
     /// The page as it is to be, if that is known without a disk.
@@ -174,6 +209,7 @@ impl Editing<'_> {
 
     /// Drops the page.
     pub(super) fn drop_page(&mut self, number: PageNumber) {
+        self.loses();
         self.draft.pages.insert(number, None);
     }
 
@@ -231,6 +267,7 @@ impl Target for Editing<'_> {
     }
 
     fn displaced(&mut self, id: &MessageId, place: Place) {
+        self.loses();
         self.draft.places.push((Hint::of(id), place, false));
         if self.place(id) == Some(place) {
             self.draft.index.insert(id.clone(), None);

@@ -17,7 +17,7 @@ use super::{
     object::{Kind, Object},
     pages::{self, Book, Extent, PageName},
     record::Record,
-    stored::{read_head, read_page, read_shelf, read_slots},
+    stored::{read_head, read_outline, read_page, read_shelf, read_slots},
 };
 use crate::domain::{ConversationId, MessageId, Slot, SlotSet, UserId};
 
@@ -74,11 +74,11 @@ impl Found {
     pub(super) fn page(&mut self, name: PageName, extent: Extent, bytes: &[u8]) -> Result<(), &'static str> {
         let (_, conversation) =
             self.conversations.get_mut(&name.conversation).ok_or("a page is in no conversation")?;
-        let hot = read_page(bytes, shared_by(conversation))?;
+        let (hot, reach) = read_outline(bytes, shared_by(conversation))?;
         for (position, message) in hot.page.messages() {
             conversation.index.insert(Hint::of(&message.id), Place { page: name.number, position });
         }
-        conversation.spans.found(name.number, &hot.page);
+        conversation.spans.found(name.number, &reach);
         conversation.cells.insert(Cell::cold(name.number, &hot, extent));
         self.saw(hot.sequence);
         Ok(())
@@ -176,6 +176,7 @@ fn finish_pages(id: &ConversationId, conversation: &mut Conversation, tracker: &
     for number in empty {
         conversation.cells.remove(number);
     }
+    conversation.lost_messages();
     for cell in conversation.cells.iter() {
         if let Some(end) = cell.outline.expires_first() {
             tracker.ends_at(end, key, cell.number, id.clone());

@@ -186,13 +186,11 @@ impl Hot {
                 into.index.remove(hint, place);
             }
         }
-        let mut has_dropped = false;
         for (number, page) in draft.pages {
-            has_dropped |= page.is_none();
             self.merge_page(id, into, number, page, watch);
         }
-        if has_dropped {
-            into.tidy_index();
+        if draft.loses {
+            into.lost_messages();
         }
         if let Some(page) = draft.reopened {
             into.spans.reopen(page);
@@ -219,6 +217,7 @@ impl Hot {
         let mut after = None;
         if let Some(page) = page {
             after = page.page.outline().expires_first();
+            into.expires_first = into.expires_first.into_iter().chain(after).min();
             self.messages.fetch_add(page.page.outline().held().len() as u64, Ordering::Relaxed);
             match into.cells.get_mut(number) {
                 Some(cell) => cell.change(page),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{conversation::PageNumber, draft::Batch, editing::Editing, record::Record};
 use crate::{
-    domain::{MessageId, Order, Positions, Refusal, Slot, Timestamp},
+    domain::{MessageId, Order, Outline, Positions, Refusal, Slot, Timestamp},
     store::{Mark, Marked, Read},
 };
 
@@ -16,7 +16,8 @@ pub(super) fn mark(batch: &mut Batch<'_>, marks: Vec<Mark>, now: Timestamp) -> V
 fn mark_one(batch: &mut Batch<'_>, mark: Mark, now: Timestamp) -> Marked {
     let Mark { conversation, reader, read } = mark;
     let known = batch.edit(&conversation, |editing| {
-        let mut marking = Marking { reader: editing.slot(&reader), now, pages: BTreeMap::new() };
+        let reader = editing.slot(&reader);
+        let mut marking = Marking { reader, now, pages: BTreeMap::new(), counted_before: None };
         let marked = marking.take(editing, &read);
         marking.record(editing);
         marked
@@ -39,6 +40,8 @@ struct Marking {
     reader: Option<Slot>,
     now: Timestamp,
     pages: BTreeMap<PageNumber, Row>,
+    /// How many messages the reader has read before those that may be new, if that was counted just now.
+    counted_before: Option<u32>,
 }
 
 /// The reader's row of one page.
@@ -97,11 +100,15 @@ impl Marking {
         }
     }
 
-    /// Looks at the outlines of the pages that were read before, and closer only at what may be new.
+    /// Looks closer only at what may be new. What was read before is counted once, and again when messages have gone.
     fn take_range(&mut self, editing: &Editing<'_>, order: Order, marked: &mut Marked) {
         let Some(reader) = self.reader else { return };
         let span = editing.span(reader);
-        for (number, outline) in editing.outlines(PageNumber(0)) {
+        let known = editing.read_before(reader, order, self.now);
+        marked.already += known.unwrap_or(0) as usize;
+        let first = if known.is_some() { span.open } else { PageNumber(0) };
+        let mut before = 0;
+        for (number, outline) in editing.outlines(first) {
             if outline.order_first() > Some(order) {
                 break;
             }
@@ -109,13 +116,7 @@ impl Marking {
             if asked.is_empty() {
                 continue;
             }
-            let range =
-                outline.up_to(order).zip(outline.live(self.now)).map(|(up_to, live)| up_to.0 & live.0);
-            let range = range.or_else(|| {
-                let page = editing.look(number)?;
-                Some(page.up_to(order).0 & page.live(self.now).0)
-            });
-            let range = range.unwrap_or(0) & asked.0;
+            let range = Positions(self.range(editing, number, outline, order).0 & asked.0);
             let read = if number < span.open {
                 asked
             } else if number >= span.end {
@@ -123,17 +124,34 @@ impl Marking {
             } else {
                 editing.look(number).map(|page| page.read_by(reader)).unwrap_or_default()
             };
-            marked.already += Positions(read.0 & range).len();
-            let new = Positions(range & !read.0);
+            let already = Positions(read.0 & range.0).len();
+            marked.already += already;
+            before += if number < span.open { already } else { 0 };
+            let new = Positions(range.0 & !read.0);
             if !new.is_empty() {
                 marked.marked += new.len();
                 self.pages.insert(number, Row { asked, read, new });
             }
         }
+        if known.is_none() && editing.is_whole_before(span.open, order, self.now) {
+            self.counted_before = u32::try_from(before).ok();
+        }
+    }
+
+    /// The live messages of a page up to `order`.
+    fn range(&self, editing: &Editing<'_>, number: PageNumber, outline: &Outline, order: Order) -> Positions {
+        if let (Some(up_to), Some(live)) = (outline.up_to(order), outline.live(self.now)) {
+            return Positions(up_to.0 & live.0);
+        }
+        let page = editing.look(number);
+        page.map(|page| Positions(page.up_to(order).0 & page.live(self.now).0)).unwrap_or_default()
     }
 
     fn record(self, editing: &mut Editing<'_>) {
         let Some(reader) = self.reader else { return };
+        if let Some(before) = self.counted_before {
+            editing.counted_before(reader, before);
+        }
         let rows = self.pages.into_iter().filter(|(_, row)| !row.new.is_empty());
         let read: Vec<_> = rows.map(|(number, row)| (number.0, row.new.0)).collect();
         if !read.is_empty() {

@@ -23,6 +23,15 @@ pub(super) enum StoredRows {
     Dense(Vec<u8>),
 }
 
+/// How far readers are on a page.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// Who was sent something that they have not read.
+    pub(super) behind: SlotSet,
+    /// Who has read something.
+    pub(super) read: SlotSet,
+}
+
 /// The row of a reader who has read some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub(super) enum StoredRow {
@@ -95,6 +104,32 @@ impl StoredRows {
         Self::Dense(bytes)
     }
 
+    /// How far readers are on `page`, with its messages and audiences in place; none if the rows do not read.
+    pub(super) fn reach(&self, page: &Page) -> Option<Reach> {
+        let mut behind = page.outline().asked_any();
+        match self {
+            Self::Dense(_) => {
+                let each = page.outline().asked_each();
+                let rows = self.rows(page)?;
+                rows.iter().filter(|(slot, row)| *row == each.asked(*slot)).for_each(|(slot, _)| {
+                    behind.remove(*slot);
+                });
+                Some(Reach { behind, read: rows.into_iter().map(|(slot, _)| slot).collect() })
+            }
+            Self::Sparse { caught_up, others } => {
+                let mut read = caught_up.slots()?;
+                behind.remove_all(&read);
+                let mut end = 0_u32;
+                for (gap, _) in others {
+                    let slot = Slot(end.checked_add(*gap)?);
+                    end = slot.0.checked_add(1)?;
+                    read.insert(slot);
+                }
+                Some(Reach { behind, read })
+            }
+        }
+    }
+
     /// Each reader's row, for `page` with its messages and audiences in place; none if they do not read.
     pub(super) fn rows(&self, page: &Page) -> Option<Vec<(Slot, Positions)>> {
         match self {
@@ -160,6 +195,9 @@ mod tests {
         let mut rows = stored.rows(page).unwrap();
         rows.sort_unstable_by_key(|(slot, _)| *slot);
         assert_eq!(rows, page.rows().collect::<Vec<_>>());
+        let behind = (0..MEMBERS).map(Slot).filter(|slot| page.asked(*slot) != page.read_by(*slot));
+        let read = rows.iter().map(|(slot, _)| *slot);
+        assert_eq!(stored.reach(page), Some(Reach { behind: behind.collect(), read: read.collect() }));
         bytes.len()
     }
 

@@ -3,8 +3,8 @@
 //! People read in order. So before some page a reader has read all that they were sent, and from some page on nothing.
 //! Knowing both, `up_to` and `unread` look only into what lies between, and cost what is new, not what is old.
 
-use super::conversation::PageNumber;
-use crate::domain::{Page, Slot};
+use super::{conversation::PageNumber, rows::Reach};
+use crate::domain::Slot;
 
 /// How far one reader is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,6 +14,25 @@ pub(super) struct Span {
     pub(super) open: PageNumber,
     /// From this page on the reader has read nothing.
     pub(super) end: PageNumber,
+    /// How many messages the reader has read in the pages before `open`, if `epoch` is the conversation's.
+    pub(super) before: u32,
+    /// When that was counted.
+    pub(super) epoch: Epoch,
+}
+
+/// Rises when a conversation loses messages: what was counted before may not be so any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Epoch(u32);
+
+impl Epoch {
+    /// Of what was never counted.
+    const NEVER: Self = Self(0);
+    /// The first of a conversation.
+    pub(super) const FIRST: Self = Self(1);
+
+    pub(super) fn next(self) -> Self {
+        Self(self.0.checked_add(1).unwrap_or(Self::FIRST.0))
+    }
 }
 
 /// How far all readers of a conversation are.
@@ -46,12 +65,12 @@ impl Spans {
     }
 
     /// Takes in a page that recovery found, in any order; [`Spans::found_all`] ends it.
-    pub(super) fn found(&mut self, number: PageNumber, page: &Page) {
-        for slot in page.behind().iter() {
+    pub(super) fn found(&mut self, number: PageNumber, reach: &Reach) {
+        for slot in reach.behind.iter() {
             let span = self.found_mut(slot);
             span.open = span.open.min(number);
         }
-        for (slot, _) in page.rows() {
+        for slot in reach.read.iter() {
             let span = self.found_mut(slot);
             *span = span.having_read(number);
         }
@@ -59,7 +78,7 @@ impl Spans {
 
     fn found_mut(&mut self, slot: Slot) -> &mut Span {
         if self.0.len() <= slot.index() {
-            let nowhere = Span { open: PageNumber(u32::MAX), end: PageNumber(0) };
+            let nowhere = Span { open: PageNumber(u32::MAX), ..Span::default() };
             self.0.resize(slot.index() + 1, nowhere);
         }
         &mut self.0[slot.index()]
@@ -82,6 +101,10 @@ impl Span {
     }
 
     pub(super) fn reopened(self, page: PageNumber) -> Self {
-        Self { open: self.open.min(page), ..self }
+        if page < self.open { Self { open: page, ..self.uncounted() } } else { self }
+    }
+
+    pub(super) fn uncounted(self) -> Self {
+        Self { epoch: Epoch::NEVER, ..self }
     }
 }

@@ -1,7 +1,7 @@
 //! Marks, and what comes of them.
 
 use seenby::{
-    domain::{ORDER_MAX, Order, Refusal, Registration},
+    domain::{ExpiresAt, ORDER_MAX, Order, Refusal, RegisterOutcome, Registration, Timestamp},
     store::{Half, Mark, Marked, Read, Store, Unread},
 };
 
@@ -17,6 +17,7 @@ contract! {
     both_halves_of_an_audience_are_walked_in_parts
     a_reader_sees_what_is_left_to_read
     more_messages_than_a_page_holds_are_no_different
+    what_was_read_before_is_counted_anew_when_messages_go
 }
 
 async fn a_mark_counts_once(store: &dyn Store) {
@@ -129,4 +130,34 @@ async fn more_messages_than_a_page_holds_are_no_different(store: &dyn Store) {
     let all = mark(store, "c", "bob", Read::UpToOrder(ORDER_MAX)).await;
     assert_eq!((all.marked, all.already), (98, 202));
     assert_eq!(counts(store, "c", &ids).await, vec![Some((1, 1)); 300]);
+}
+
+async fn what_was_read_before_is_counted_anew_when_messages_go(store: &dyn Store) {
+    let ids: Vec<_> = (1..=300).map(|n| format!("m{n}")).collect();
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    group(store, "c", &["alice", "bob"], &ids).await;
+    let marked = |marked, already| Marked { marked, already, refused: vec![] };
+    let up_to = |id: &str| mark(store, "c", "bob", Read::UpTo(message(id)));
+    assert_eq!(up_to("m250").await, marked(250, 0));
+    assert_eq!(up_to("m300").await, marked(50, 250));
+    assert_eq!(up_to("m300").await, marked(0, 300));
+    store.forget_message(conversation("c"), message("m7"), NOW).await.unwrap();
+    assert_eq!(up_to("m300").await, marked(0, 299));
+    store.forget_message(conversation("c"), message("m8"), NOW).await.unwrap();
+    store.reset_message(conversation("c"), message("m90"), NOW).await.unwrap();
+    assert_eq!(up_to("m50").await, marked(0, 48), "up to a place before the last one");
+    assert_eq!(up_to("m300").await, marked(1, 297));
+    assert_eq!(up_to("m300").await, marked(0, 298));
+    let short = Registration { expires_at: ExpiresAt { unix_s: 1_500 }, ..registration("m301", "alice") };
+    assert!(matches!(register(store, "c", short).await, RegisterOutcome::New(_)));
+    assert_eq!(up_to("m301").await, marked(1, 298));
+    let later = Timestamp { unix_ms: 1_500_000 };
+    let bob = Mark { conversation: conversation("c"), reader: user("bob"), read: Read::UpToOrder(ORDER_MAX) };
+    assert_eq!(
+        store.mark(vec![bob.clone()], later).await.unwrap(),
+        [marked(0, 298)],
+        "expired, and not yet swept"
+    );
+    assert_eq!(store.sweep(later).await.unwrap(), 1);
+    assert_eq!(store.mark(vec![bob], later).await.unwrap(), [marked(0, 298)]);
 }
