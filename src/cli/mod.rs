@@ -3,6 +3,7 @@
 //! One file a command, each with an `Args` for clap and a `run`. Standard output is for what was asked for;
 //! everything else goes to standard error.
 
+mod bench;
 mod check;
 mod replay;
 mod serve;
@@ -36,6 +37,8 @@ enum Command {
     Replay(replay::Args),
     /// Check a data directory offline: is all there that was answered?
     Check(check::Args),
+    /// Measure what a server takes of this machine: disk, memory, starts
+    Bench(bench::Args),
 }
 
 /// Runs the command line `words`, the program's name first.
@@ -53,6 +56,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Replay(args) => replay::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Bench(args) => bench::run(&args),
     }
 }
 

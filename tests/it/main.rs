@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in what its functions share")]
 
 mod api;
+mod bench;
 mod cli;
 mod faults;
 mod harness;

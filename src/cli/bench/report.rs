@@ -1,0 +1,98 @@
+//! The figures: a table for people, JSON for programs.
+
+use std::{fs, io, path::Path};
+
+use serde_json::{Map, Value, json};
+
+/// A table, a note or two, and all of the figures as JSON.
+#[derive(Debug)]
+pub(super) struct Report {
+    columns: Vec<String>,
+    rows: Vec<Vec<String>>,
+    notes: Vec<String>,
+    figures: Map<String, Value>,
+}
+
+impl Report {
+    /// Of the measurement called `what`, from `seed`, under these headings.
+    pub(super) fn new(what: &str, seed: u64, columns: &[&str]) -> Self {
+        let mut figures = Map::new();
+        figures.insert("bench".to_owned(), json!(what));
+        figures.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
+        figures.insert("seed".to_owned(), json!(seed));
+        let columns = columns.iter().map(|&column| column.to_owned()).collect();
+        Self { columns, rows: Vec::new(), notes: Vec::new(), figures }
+    }
+
+    /// A column more, from its heading down.
+    pub(super) fn column(&mut self, heading: &str, cells: impl IntoIterator<Item = String>) {
+        self.columns.push(heading.to_owned());
+        for (row, cell) in self.rows.iter_mut().zip(cells) {
+            row.push(cell);
+        }
+    }
+
+    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// A line below the table.
+    pub(super) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    pub(super) fn figure(&mut self, name: &str, value: Value) {
+        self.figures.insert(name.to_owned(), value);
+    }
+
+    /// Prints the table: the first column to the left, the others to the right.
+    pub(super) fn print(&self) {
+        let all = || [&self.columns].into_iter().chain(&self.rows);
+        let width = |at: usize| all().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
+        let widths: Vec<_> = (0..self.columns.len()).map(|at| width(at).unwrap_or_default()).collect();
+        for row in all() {
+            let cells = row.iter().zip(&widths).enumerate().map(|(at, (cell, &width))| match at {
+                0 => format!("{cell:width$}"),
+                _ => format!("{cell:>width$}"),
+            });
+            println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        }
+        for note in &self.notes {
+            println!("{note}");
+        }
+    }
+
+    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+        let text = serde_json::to_string_pretty(&self.figures).map_err(io::Error::from)?;
+        fs::write(path, text + "\n")
+    }
+}
+
+/// `12.3 MiB`.
+pub(super) fn size(bytes: u64) -> String {
+    let mebibytes = super::float(bytes) / 1_048_576.0;
+    match bytes {
+        0..10_240 => format!("{bytes} B"),
+        10_240..104_858 => format!("{:.1} KiB", mebibytes * 1024.0),
+        _ => format!("{mebibytes:.1} MiB"),
+    }
+}
+
+/// `12,345`.
+pub(super) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_written_as_people_read_them() {
+        let numbers = [0, 999, 1_000, 1_234_567].map(number);
+        assert_eq!(numbers, ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0, 20_480, 3_145_728].map(size), ["0 B", "20.0 KiB", "3.0 MiB"]);
+    }
+}

@@ -1,0 +1,152 @@
+//! `seenby bench`, small: it carries its measurements through, and counts what it must. Never how long anything took.
+
+use std::{fs, process::Command};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::{binary, seenby};
+
+/// Runs `seenby bench ARGS`, and gives what it measured and what it printed. It leaves nothing behind.
+fn bench(args: &[&str]) -> (Value, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let json = dir.path().join("figures.json");
+    let within = dir.path().join("within");
+    fs::create_dir(&within).unwrap();
+    let own = ["--json", json.to_str().unwrap(), "--within", within.to_str().unwrap()];
+    let mut words = vec!["bench", args[0]];
+    words.extend(own);
+    words.extend(&args[1..]);
+    let output = seenby(&words);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(fs::read_dir(&within).unwrap().count(), 0, "its directory is gone");
+    let figures = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+    (figures, String::from_utf8(output.stdout).unwrap())
+}
+
+#[track_caller]
+fn number(figures: &Value, path: &str) -> u64 {
+    figures.pointer(path).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {path} in {figures:#}"))
+}
+
+/// What every shape has to tell.
+#[track_caller]
+fn all_there(figures: &Value, shape: &str) {
+    let of = |name: &str| number(figures, &format!("/shapes/{shape}/{name}"));
+    for name in ["disk_most", "written", "resident_load", "resident_touch", "rosters/bytes", "disk/bytes"] {
+        assert!(of(name) > 0, "{name} of {shape}");
+    }
+    assert!(of("disk_most") > of("rosters/bytes"));
+    for part in ["rosters", "disk"] {
+        let larger = of(&format!("{part}/apparent")).max(of(&format!("{part}/allocated")));
+        assert!(part == "disk" || of(&format!("{part}/bytes")) >= larger, "{part} of {shape}");
+    }
+}
+
+#[test]
+fn readers_in_order_and_at_random_are_counted() {
+    let args = ["footprint", "--messages", "300", "--members", "40", "--seed", "7"];
+    let (figures, printed) = bench(&args);
+    for shape in ["in-order", "random"] {
+        all_there(&figures, shape);
+        assert!(printed.lines().next().unwrap().contains(shape), "{printed}");
+        assert_eq!(number(&figures, &format!("/shapes/{shape}/messages")), 300);
+        assert_eq!(number(&figures, &format!("/shapes/{shape}/members")), 40);
+        assert_eq!(number(&figures, &format!("/shapes/{shape}/conversations")), 1);
+    }
+    // 65 of 100 read everything, the others half of it; of 300 messages to 39 readers each.
+    let in_order = number(&figures, "/shapes/in-order/marks");
+    assert!((7_000..=11_700).contains(&in_order), "{in_order}");
+    let random = number(&figures, "/shapes/random/marks");
+    assert!((7_200..8_000).contains(&random), "{random}");
+
+    let (again, _) = bench(&args);
+    for shape in ["in-order", "random"] {
+        let marks = format!("/shapes/{shape}/marks");
+        assert_eq!(number(&again, &marks), number(&figures, &marks), "the same seed, the same chats");
+    }
+}
+
+#[test]
+fn one_large_conversation_and_many_small_ones_work() {
+    let (figures, printed) =
+        bench(&["footprint", "--shape", "large", "--shape", "small", "--messages", "500"]);
+    all_there(&figures, "large");
+    all_there(&figures, "small");
+    assert_eq!(number(&figures, "/shapes/large/conversations"), 1);
+    assert_eq!(number(&figures, "/shapes/large/members"), 10_000);
+    assert_eq!(number(&figures, "/shapes/small/conversations"), 50);
+    assert_eq!(number(&figures, "/shapes/small/members"), 2);
+    let ratio = figures.pointer("/shapes/large/up_to/ratio").and_then(Value::as_f64).unwrap();
+    assert!(ratio > 0.0);
+    assert!(printed.contains("up_to over 10 new and 500 read messages"), "{printed}");
+}
+
+#[test]
+fn recorded_chats_are_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let chat = "0.0\tjoin\tu1\n0.0\tjoin\tu2\n0.0\tjoin\tu3\n1.0\tpost\tu1\t1\n2.0\tpost\tu2\t2\n\
+                3.0\tleave\tu3\n4.0\tpost\tu1\t3\n5.0\tpost\tu2\t4\n";
+    fs::write(dir.path().join("chat.tsv"), chat).unwrap();
+    fs::write(dir.path().join("other.txt"), "no trace").unwrap();
+    let (figures, _) = bench(&["footprint", "--shape", "traces", "--trace", dir.path().to_str().unwrap()]);
+    all_there(&figures, "traces");
+    assert_eq!(number(&figures, "/shapes/traces/messages"), 4);
+    assert_eq!(number(&figures, "/shapes/traces/members"), 3);
+    // u2 has read 1, u1 has read 2, u2 has read 3.
+    assert_eq!(number(&figures, "/shapes/traces/marks"), 3);
+}
+
+#[test]
+fn a_killed_server_is_started_on_a_journal_at_its_cap() {
+    let (figures, _) = bench(&["start", "--messages", "1000", "--journal", "1", "--rounds", "2"]);
+    let journal = number(&figures, "/journal/apparent");
+    assert!((800_000..=1 << 20).contains(&journal), "{journal}");
+    assert!(number(&figures, "/all/apparent") > journal);
+    for name in ["ready_s", "cat_s"] {
+        let times = figures[name].as_array().unwrap();
+        assert!(times.len() == 2 && times.iter().all(|time| time.as_f64().unwrap() > 0.0), "{figures:#}");
+    }
+}
+
+#[test]
+fn days_go_by_and_leave_nothing() {
+    let args = ["days", "--days", "3", "--retention-days", "1", "--day", "2s", "--messages", "100"];
+    let (figures, printed) = bench(&[&args[..], &["--conversations", "2", "--members", "20"]].concat());
+    let days = figures["days"].as_array().unwrap();
+    assert_eq!(days.len(), 3);
+    for day in days {
+        for name in ["marks", "disk_mean", "disk_most", "resident_mean", "resident_most"] {
+            assert!(number(day, &format!("/{name}")) > 0, "{name} in {day:#}");
+        }
+    }
+    assert!(number(&figures, "/after/bytes") > 0);
+    assert!(printed.contains("all expired, conversations deleted: "), "{printed}");
+}
+
+#[test]
+fn a_server_that_nobody_calls_is_looked_at() {
+    let args = ["idle", "--messages", "100", "--settle", "1s", "--for", "1s", "--"];
+    let (figures, _) = bench(&[&args[..], &["--checkpoint-every", "200ms"]].concat());
+    assert!(number(&figures, "/marks") > 0 && number(&figures, "/written_before") > 0);
+    assert!(number(&figures, "/written") < number(&figures, "/written_before"));
+}
+
+#[test]
+fn what_cannot_be_measured_is_said() {
+    let refused = |args: &[&str], code: i32, why: &str| {
+        let output = Command::new(binary()).args(args).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(why), "{said}");
+    };
+    refused(&["bench"], 64, "Usage");
+    refused(&["bench", "footprint", "--shape", "traces"], 64, "go together");
+    refused(&["bench", "footprint", "--within", "/no/such/directory"], 2, "/no/such/directory");
+    let dir: TempDir = tempfile::tempdir().unwrap();
+    let within = dir.path().to_str().unwrap();
+    let flags = ["bench", "footprint", "--messages", "20", "--within", within, "--", "--retention", "400d"];
+    refused(&flags, 2, "400d");
+    assert_eq!(fs::read_dir(within).unwrap().count(), 0, "its directory is gone also then");
+}
