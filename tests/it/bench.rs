@@ -69,18 +69,26 @@ fn readers_in_order_and_at_random_are_counted() {
 }
 
 #[test]
-fn one_large_conversation_and_many_small_ones_work() {
-    let (figures, printed) =
-        bench(&["footprint", "--shape", "large", "--shape", "small", "--messages", "500"]);
+fn one_large_conversation_is_measured_and_what_comes_new_to_it() {
+    let args = ["footprint", "--shape", "large", "--messages", "400", "--members", "300"];
+    let (figures, printed) = bench(&args);
     all_there(&figures, "large");
-    all_there(&figures, "small");
     assert_eq!(number(&figures, "/shapes/large/conversations"), 1);
-    assert_eq!(number(&figures, "/shapes/large/members"), 10_000);
-    assert_eq!(number(&figures, "/shapes/small/conversations"), 50);
-    assert_eq!(number(&figures, "/shapes/small/members"), 2);
+    assert_eq!(number(&figures, "/shapes/large/messages"), 400);
     let ratio = figures.pointer("/shapes/large/up_to/ratio").and_then(Value::as_f64).unwrap();
     assert!(ratio > 0.0);
-    assert!(printed.contains("up_to over 10 new and 500 read messages"), "{printed}");
+    assert!(printed.contains("up_to over 10 new and 400 read messages"), "{printed}");
+}
+
+#[test]
+fn many_small_conversations_are_measured() {
+    let (figures, _) = bench(&["footprint", "--shape", "small", "--messages", "500"]);
+    all_there(&figures, "small");
+    assert_eq!(number(&figures, "/shapes/small/conversations"), 50);
+    assert_eq!(number(&figures, "/shapes/small/members"), 2);
+    assert_eq!(number(&figures, "/shapes/small/messages"), 500);
+    let marks = number(&figures, "/shapes/small/marks");
+    assert!((200..=500).contains(&marks), "each message has one reader: {marks}");
 }
 
 #[test]
@@ -131,6 +139,17 @@ fn a_server_that_nobody_calls_is_looked_at() {
     let (figures, _) = bench(&[&args[..], &["--checkpoint-every", "200ms"]].concat());
     assert!(number(&figures, "/marks") > 0 && number(&figures, "/written_before") > 0);
     assert!(number(&figures, "/written") < number(&figures, "/written_before"));
+}
+
+#[test]
+fn pulls_are_timed_before_a_sweep_and_in_it() {
+    let args = ["sweep", "--messages", "100", "--live", "100", "--expire-after", "15s", "--for", "2s"];
+    let (figures, printed) = bench(&args);
+    for when in ["before", "sweeping"] {
+        assert!(number(&figures, &format!("/{when}/pulls")) > 0);
+        assert!(figures[when]["p99_ms"].as_f64().unwrap() > 0.0, "{figures:#}");
+    }
+    assert!(printed.contains("100 messages expired"), "{printed}");
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl Chats {
     }
 }
 
-/// The finalizer of SplitMix64: each bit of `value` changes about half of the bits.
+/// The finalizer of `SplitMix64`: each bit of `value` changes about half of the bits.
 fn mix(value: u64) -> u64 {
     let mut mixed = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

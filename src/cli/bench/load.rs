@@ -3,7 +3,7 @@
 use std::{
     io::{IsTerminal, stderr},
     ops::Range,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -105,11 +105,18 @@ pub(super) struct Load {
     pub(super) client: Client,
     pub(super) retry: Retry,
     pub(super) pace: Pace,
+    /// When its messages expire, if not after the server's retention.
+    pub(super) end: Option<SystemTime>,
 }
 
 impl Load {
     pub(super) fn new(chats: Chats, client: &Client, pace: Pace) -> Self {
-        Self { chats, client: client.clone(), retry: Retry::new(GIVE_UP), pace }
+        Self { chats, client: client.clone(), retry: Retry::new(GIVE_UP), pace, end: None }
+    }
+
+    /// The same, with messages that all expire at `end`.
+    pub(super) fn until(self, end: SystemTime) -> Self {
+        Self { end: Some(end), ..self }
     }
 
     /// Puts all rosters.
@@ -124,7 +131,7 @@ impl Load {
         let members: Vec<_> = (0..chats.members).map(|member| chats.member(at, member)).collect();
         let put = self.retry.run(|| self.client.replace_roster(&name, &members)).await;
         let put = put.map_err(BenchError::call("put a roster"))?;
-        count("members", put.members, chats.members)
+        count("members", put.members as u64, chats.members as u64)
     }
 
     /// Sends all messages and marks, in steps. How many marks were new.
@@ -156,16 +163,19 @@ impl Load {
     /// Registers some messages of a conversation.
     pub(super) async fn register(self, at: usize, messages: Range<usize>) -> Result<(), BenchError> {
         let (name, chats, wanted) = (self.chats.name(at), self.chats, messages.len());
+        let left =
+            |end: SystemTime| end.duration_since(SystemTime::now()).unwrap_or_default().as_secs().max(1);
+        let expires_in_s = self.end.map(left);
         let entry = |message| RegisterEntry {
             id: chats.message(at, message),
             sender: chats.member(at, chats.sender(at, message)),
             audience: None,
-            expires_in_s: None,
+            expires_in_s,
             order: None,
         };
         let sent = self.retry.run(|| self.client.register_bulk(&name, messages.clone().map(entry).collect()));
         let sent = sent.await.map_err(BenchError::call("register messages"))?;
-        count("messages", sent.registered + sent.same, wanted)
+        count("messages", (sent.registered + sent.same) as u64, wanted as u64)
     }
 
     /// The marks of one batch of readers, counted over all conversations, on the messages of one step.
@@ -291,13 +301,9 @@ pub(super) fn up_to(entry: &BulkMarkEntry, message: String) -> BulkMarkEntry {
 }
 
 /// It is an error if the server counts otherwise than this must come to.
-pub(super) fn count<N: PartialEq + std::fmt::Display>(
-    what: &str,
-    counted: N,
-    wanted: N,
-) -> Result<(), BenchError> {
-    match counted == wanted {
-        true => Ok(()),
-        false => Err(BenchError::Wrong(format!("the server counts {counted} {what}, and must {wanted}"))),
+pub(super) fn count(what: &str, counted: u64, wanted: u64) -> Result<(), BenchError> {
+    if counted == wanted {
+        return Ok(());
     }
+    Err(BenchError::Wrong(format!("the server counts {counted} {what}, and must count {wanted}")))
 }

@@ -10,9 +10,11 @@ mod disk;
 mod footprint;
 mod idle;
 mod load;
+mod processor;
 mod report;
 mod server;
 mod start;
+mod sweep;
 mod traces;
 mod up_to;
 
@@ -65,6 +67,8 @@ enum What {
     Days(days::Args),
     /// What a server writes that nobody calls
     Idle(idle::Args),
+    /// How long pulls take while a sweep gives up many expired messages
+    Sweep(sweep::Args),
 }
 
 /// What every measurement takes.
@@ -155,6 +159,10 @@ fn measure(what: &What) -> Result<(), BenchError> {
     if !cfg!(target_os = "linux") {
         return Err(BenchError::Usage("the bench reads /proc, which only Linux has".to_owned()));
     }
+    if matches!(what, What::Sweep(_)) {
+        // Before the runtime begins its threads.
+        processor::take_processor(processor::LOAD_PROCESSOR)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(BenchError::io("start the runtime"))?.block_on(async {
         let stopped = shutdown::requested().map_err(BenchError::io("listen for signals"))?;
@@ -177,6 +185,7 @@ async fn measured(what: &What) -> Result<(&Common, Report), BenchError> {
         What::Start(args) => (&args.common, start::measure(args).await?),
         What::Days(args) => (&args.common, days::measure(args).await?),
         What::Idle(args) => (&args.common, idle::measure(args).await?),
+        What::Sweep(args) => (&args.common, sweep::measure(args).await?),
     })
 }
 

@@ -16,7 +16,11 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{BenchError, disk::Size};
+use super::{
+    BenchError,
+    disk::Size,
+    processor::{LOAD_PROCESSOR, SERVER_PROCESSOR, take_processor},
+};
 use crate::client::Client;
 
 /// What a server's first line begins with.
@@ -34,18 +38,29 @@ pub(super) struct Start {
     data: PathBuf,
     flags: Vec<OsString>,
     variables: Vec<(&'static str, String)>,
+    apart: bool,
 }
 
 impl Start {
     /// With the further `flags` for `serve`.
     pub(super) fn on(data: PathBuf, flags: &[OsString]) -> Self {
-        Self { data, flags: flags.to_owned(), variables: vec![("SEENBY_LOG", "error".to_owned())] }
+        Self {
+            data,
+            flags: flags.to_owned(),
+            variables: vec![("SEENBY_LOG", "error".to_owned())],
+            apart: false,
+        }
     }
 
     /// With a setting that a flag may say otherwise.
-    pub(super) fn with(mut self, variable: &'static str, value: impl ToString) -> Self {
-        self.variables.push((variable, value.to_string()));
+    pub(super) fn with(mut self, variable: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((variable, value.into()));
         self
+    }
+
+    /// On another processor than the load.
+    pub(super) fn apart(self) -> Self {
+        Self { apart: true, ..self }
     }
 
     pub(super) fn data(&self) -> &Path {
@@ -58,8 +73,15 @@ impl Start {
         let mut command = Command::new(binary);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&self.data).args(&self.flags);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        // A child has the processors of the thread that starts it.
+        if self.apart {
+            take_processor(SERVER_PROCESSOR)?;
+        }
         let began = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        if self.apart {
+            take_processor(LOAD_PROCESSOR)?;
+        }
         let mut child = Dying(child.map_err(BenchError::io("start the server"))?);
         let mut output = BufReader::new(child.0.stdout.take().expect("invariant: the output is a pipe"));
         let (line, output, ready) = tokio::task::spawn_blocking(move || {

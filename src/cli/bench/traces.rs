@@ -113,11 +113,11 @@ async fn act(trace: Trace, client: Client) -> Result<u64, BenchError> {
     for event in &trace.events {
         let user = event.user.to_string();
         match event.act {
-            Act::Join => {
-                change(&client, name, RosterChangeRequest { add: vec![user], remove: vec![] }).await?
-            }
-            Act::Leave => {
-                change(&client, name, RosterChangeRequest { add: vec![], remove: vec![user] }).await?
+            Act::Join | Act::Leave => {
+                let (add, remove) =
+                    if event.act == Act::Join { (vec![user], vec![]) } else { (vec![], vec![user]) };
+                let changed = client.change_roster(name, &RosterChangeRequest { add, remove }).await;
+                changed.map_err(BenchError::call("change a roster"))?;
             }
             Act::Post(number) => {
                 if let Some(before) = before.replace(number) {
@@ -131,11 +131,6 @@ async fn act(trace: Trace, client: Client) -> Result<u64, BenchError> {
         }
     }
     Ok(marked)
-}
-
-async fn change(client: &Client, name: &str, change: RosterChangeRequest) -> Result<(), BenchError> {
-    let changed = client.change_roster(name, &change).await;
-    changed.map(|_| ()).map_err(BenchError::call("change a roster"))
 }
 
 /// Pulls all messages of a chat, and lets one reader of each mark it again; how many receipts there are.

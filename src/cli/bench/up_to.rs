@@ -95,7 +95,7 @@ async fn of_round(load: &Load, server: Process, round: usize) -> Result<f64, Ben
     let before = server.cpu_ns();
     let marked = mark_all(load, &id(NEW - 1)).await?;
     let used = server.cpu_ns().saturating_sub(before);
-    count("new marks", marked, (chats.members - 1) * NEW)?;
+    count("new marks", marked as u64, ((chats.members - 1) * NEW) as u64)?;
     Ok(float(used) / float(chats.members as u64) / 1e3)
 }
 
