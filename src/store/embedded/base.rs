@@ -51,10 +51,11 @@ const ROUND_BYTES: usize = 256 << 10;
 /// change, and each such write moves another page: 2 x 64 KiB / 10.
 const WRITE_BYTES: usize = 13 << 10;
 
-/// A file that is no larger is left as it is, and one of which more than a fourth is alive: sled takes about twice what
-/// it is given.
+/// A file that is no larger is left as it is; so is one of which more than a fourth is alive, and one that is less than
+/// twice as long as when it had only what lives: sled takes about twice what it is given, and more of what is small.
 const DEAD_BYTES: u64 = 4 << 20;
 const DEAD_SHARE: u64 = 4;
+const FRESH_SHARE: u64 = 2;
 
 /// The open base.
 pub(super) struct Base {
@@ -69,6 +70,8 @@ pub(super) struct Base {
     digest: Digest,
     /// Bytes of all keys and values.
     live_bytes: u64,
+    /// How long sled's file was when it had only what lives; 0 if this process has never made it so.
+    fresh_bytes: u64,
     /// Keys that something newer has replaced.
     stale: Vec<sled::IVec>,
     /// Keys that say that an object is gone: to be removed behind what they are about.
@@ -135,6 +138,7 @@ impl Base {
             round_bytes: 0,
             digest: Digest::default(),
             live_bytes: 0,
+            fresh_bytes: 0,
             stale: Vec::new(),
             tombs: Vec::new(),
             work: Work::new("a write to the base", BASE_STEP_TIMEOUT),
@@ -319,8 +323,8 @@ impl Base {
 
     /// Moves into a fresh home, if little of sled's file is alive. Right after [`Base::finish`].
     pub(super) fn renew_if_dead(&mut self) -> io::Result<()> {
-        let file_bytes = self.file.metadata()?.len();
-        if file_bytes <= DEAD_BYTES || file_bytes < self.live_bytes * DEAD_SHARE {
+        let alive = (self.live_bytes * DEAD_SHARE).max(self.fresh_bytes * FRESH_SHARE).max(DEAD_BYTES);
+        if self.file.metadata()?.len() <= alive {
             return Ok(());
         }
         sled_db::on_own_thread(|| self.renew())?
@@ -338,6 +342,7 @@ impl Base {
         fresh.version = self.version;
         fresh.digest = self.digest;
         fresh.move_in()?;
+        fresh.fresh_bytes = fresh.file.metadata()?.len();
         *self = fresh;
         Ok(())
     }

@@ -188,6 +188,10 @@ impl Cells {
     /// Puts a cell in that is not there yet.
     pub(super) fn insert(&mut self, cell: Cell) {
         if let Err(at) = self.at(cell.number) {
+            if self.0.is_empty() {
+                // Most conversations of a store with many of them have a page or two.
+                self.0.reserve_exact(1);
+            }
             self.0.insert(at, cell);
         }
     }
