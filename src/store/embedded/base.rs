@@ -88,8 +88,12 @@ impl Base {
     /// kind, conversation and number, and returns the number of the first record that it does not cover; none if no
     /// checkpoint has ended yet.
     pub(super) fn open(data: &Path, each: &mut Each<'_>) -> Result<(Self, Option<u64>), OpenError> {
-        sled_db::on_own_thread(|| Self::open_here(data, each))
-            .unwrap_or_else(|error| Err(OpenError::base(&base_path(data), &error)))
+        let opened = sled_db::on_own_thread(|| Self::open_here(data, each))
+            .unwrap_or_else(|error| Err(OpenError::base(&base_path(data), &error)));
+        if opened.is_err() {
+            Home::remove_unfinished(data);
+        }
+        opened
     }
 
     fn open_here(data: &Path, each: &mut Each<'_>) -> Result<(Self, Option<u64>), OpenError> {

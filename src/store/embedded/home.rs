@@ -84,6 +84,14 @@ impl Home {
         sync_directory(&self.data)
     }
 
+    /// Removes what was to become a home, so that a start that fails takes no room. The next one would do it too.
+    pub(super) fn remove_unfinished(data: &Path) {
+        if let Ok(newest) = Self::newest(data) {
+            let building = newest.map_or_else(|| Self::first(data), |newest| newest.next()).building();
+            let _ = fs::remove_dir_all(building);
+        }
+    }
+
     /// Removes all homes but this, and what was to be one.
     pub(super) fn remove_others(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.data)? {

@@ -18,6 +18,9 @@ const PAGES_SHARE: u64 = 8;
 /// What is dirty is written when it fills this share of the room.
 const DIRTY_SHARE: u64 = 4;
 
+/// A search is not begun for less than this share of what pages may take.
+const CLEAN_SHARE: u64 = 32;
+
 /// So much may be dirty however little room there is.
 const DIRTY_LEAST: u64 = 16 << 20;
 
@@ -95,8 +98,11 @@ impl Room {
         self.bytes_max.saturating_sub(rest).max(self.bytes_max / PAGES_SHARE)
     }
 
+    /// Whether there is more than may be, and enough of it is clean to be worth a search.
     fn is_full(&self) -> bool {
-        self.pages.load(Ordering::Relaxed) > self.pages_max()
+        let (pages, pages_max) = (self.pages.load(Ordering::Relaxed), self.pages_max());
+        let clean = pages.saturating_sub(self.dirty.load(Ordering::Relaxed));
+        pages > pages_max && clean > pages_max / CLEAN_SHARE
     }
 }
 
