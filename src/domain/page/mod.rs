@@ -237,8 +237,12 @@ impl Page {
     pub fn bytes(&self) -> usize {
         /// The name of a message, with its counters, as the allocator rounds it.
         const NAME_BYTES: usize = 48;
-        let messages = self.messages.len() * (size_of::<Option<Message>>() + NAME_BYTES);
-        size_of::<Self>() + messages + 3 * size_of::<u32>() * self.messages.len() + self.rows.bytes()
+        /// What a dozen allocations take beside what they are for.
+        const PARTS_BYTES: usize = 512;
+        let messages =
+            self.messages.capacity() * size_of::<Option<Message>>() + self.messages.len() * NAME_BYTES;
+        let counts = 3 * size_of::<u32>() * self.messages.capacity();
+        size_of::<Self>() + PARTS_BYTES + messages + counts + self.rows.bytes()
     }
 }
 

@@ -92,9 +92,10 @@ impl Conversation {
 
     /// About how many bytes of memory it takes beside its pages.
     pub(super) fn bytes(&self) -> u64 {
-        /// Its own place, its name and the roster's set; and a cell with what it shares with nobody.
-        const OWN_BYTES: usize = size_of::<Conversation>() + 256;
-        const CELL_BYTES: usize = size_of::<Cell>() + 64 * size_of::<Slot>() + 128;
+        /// Its own place, in a table that is two thirds full, its name, the roster's set, and the allocations of its
+        /// parts; and a cell with its outline's, and when it expires.
+        const OWN_BYTES: usize = size_of::<Conversation>() * 3 / 2 + 640;
+        const CELL_BYTES: usize = size_of::<Cell>() + 64 * size_of::<Slot>() + 256;
         let parts = [self.names.bytes(), self.index.bytes(), self.spans.bytes()];
         (OWN_BYTES + self.cells.len() * CELL_BYTES + parts.iter().sum::<usize>()) as u64
     }
