@@ -12,6 +12,10 @@ pub(super) enum Reads {
     Random,
 }
 
+/// Messages of a conversation of usual length.
+pub(super) const CONVERSATION: usize = 1_000;
+/// Members of a conversation of usual size.
+pub(super) const MEMBERS: usize = 2_000;
 /// How often a member reads everything, or a message.
 pub(super) const READS_SHARE: f64 = 0.65;
 /// Conversations take their members from a population so many times as large.
@@ -38,6 +42,14 @@ pub(super) struct Chats {
 }
 
 impl Chats {
+    /// Conversations of usual length and size with so many messages together, read in order.
+    pub(super) fn usual(seed: u64, messages: u32) -> Self {
+        let messages = usize::try_from(messages).unwrap_or(usize::MAX);
+        let conversations = messages.div_ceil(CONVERSATION);
+        let each = messages / conversations;
+        Self { seed, conversations, members: MEMBERS, messages: each, period: each, reads: Reads::InOrder }
+    }
+
     /// The conversation's name.
     pub(super) fn name(&self, conversation: usize) -> String {
         format!("{}{}", base32(self.mixed(&[1, conversation]).into(), 4), base32(conversation as u128, 6))

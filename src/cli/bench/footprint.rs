@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{
     BenchError, Common,
-    chats::{Chats, Reads},
+    chats::{CONVERSATION, Chats, MEMBERS, Reads},
     disk::Size,
     float,
     load::{Load, count},
@@ -22,10 +22,6 @@ use super::{
     traces, up_to,
 };
 
-/// Messages of a conversation of usual length.
-pub(super) const CONVERSATION: usize = 1_000;
-/// Members of a conversation of usual size.
-pub(super) const MEMBERS: usize = 2_000;
 /// Members of the one large conversation.
 const LARGE_MEMBERS: usize = 10_000;
 /// Messages of a small conversation.

@@ -7,8 +7,7 @@ use tokio::time::sleep;
 
 use super::{
     BenchError, Common,
-    chats::{Chats, Reads},
-    footprint::{CONVERSATION, MEMBERS},
+    chats::Chats,
     load::Load,
     report::{Report, number, size},
     server::Start,
@@ -35,16 +34,7 @@ pub(super) struct Args {
 
 /// Loads, waits, and looks.
 pub(super) async fn measure(args: &Args) -> Result<Report, BenchError> {
-    let messages = usize::try_from(args.messages).unwrap_or(usize::MAX);
-    let conversations = messages.div_ceil(CONVERSATION);
-    let chats = Chats {
-        seed: args.common.seed,
-        conversations,
-        members: MEMBERS,
-        messages: messages / conversations,
-        period: messages / conversations,
-        reads: Reads::InOrder,
-    };
+    let chats = Chats::usual(args.common.seed, args.messages);
     let folder = args.common.folder()?;
     let server = Start::on(folder.join("idle"), &args.common.serve).start().await?;
     let load = Load::new(chats, &server.client, args.common.pace());

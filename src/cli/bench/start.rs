@@ -14,9 +14,8 @@ use serde_json::json;
 
 use super::{
     BenchError, Common,
-    chats::{Chats, Reads},
+    chats::Chats,
     disk::{Size, copy, files},
-    footprint::{CONVERSATION, MEMBERS},
     load::{Bar, Load},
     median,
     report::{Report, number, size},
@@ -48,16 +47,7 @@ pub(super) struct Args {
 
 /// Prepares a directory, and starts copies of it.
 pub(super) async fn measure(args: &Args) -> Result<Report, BenchError> {
-    let messages = usize::try_from(args.messages).unwrap_or(usize::MAX);
-    let conversations = messages.div_ceil(CONVERSATION);
-    let chats = Chats {
-        seed: args.common.seed,
-        conversations,
-        members: MEMBERS,
-        messages: messages / conversations,
-        period: messages / conversations,
-        reads: Reads::InOrder,
-    };
+    let chats = Chats::usual(args.common.seed, args.messages);
     let folder = args.common.folder()?;
     let on = |name: &str| {
         Start::on(folder.join(name), &args.common.serve)

@@ -19,9 +19,8 @@ use tokio::{
 
 use super::{
     BenchError, Common,
-    chats::{Chats, Reads},
+    chats::Chats,
     float,
-    footprint::{CONVERSATION, MEMBERS},
     load::{Load, Pace, SCREEN},
     report::{Report, number},
     server::Start,
@@ -75,13 +74,7 @@ pub(super) async fn measure(args: &Args) -> Result<Report, BenchError> {
     let start =
         Start::on(folder.join("sweep"), &args.common.serve).with("SEENBY_SWEEP_EVERY", "100ms").apart();
     let server = start.start().await?;
-    let load = |seed, messages: u32| {
-        let messages = usize::try_from(messages).unwrap_or(usize::MAX);
-        let conversations = messages.div_ceil(CONVERSATION);
-        let (each, reads) = (messages / conversations, Reads::InOrder);
-        let chats = Chats { seed, conversations, members: MEMBERS, messages: each, period: each, reads };
-        Load::new(chats, &server.client, args.common.pace())
-    };
+    let load = |seed, messages| Load::new(Chats::usual(seed, messages), &server.client, args.common.pace());
     let live = load(args.common.seed, args.live);
     let doomed = load(!args.common.seed, args.messages).until(end);
     for load in [&live, &doomed] {
