@@ -83,10 +83,10 @@ impl Running {
         self.child.id()
     }
 
-    /// SIGKILL: it ends between two instructions.
-    pub(crate) fn kill(mut self) {
+    /// SIGKILL: it ends between two instructions, unless it has ended by itself.
+    pub(crate) fn kill(mut self) -> ExitStatus {
         self.child.kill().expect("it can be killed");
-        self.child.wait().expect("it ends");
+        self.child.wait().expect("it ends")
     }
 
     /// SIGTERM, and goes on at once.

@@ -32,7 +32,9 @@ impl End {
 
     async fn end(self, server: Running) {
         match self {
-            Self::Killed => server.kill(),
+            Self::Killed => {
+                server.kill();
+            }
             Self::KilledAfterCheckpoint => {
                 checkpointed(&mut connection(&server).await).await;
                 server.kill();
