@@ -126,6 +126,13 @@ fn too_large(limits: &HttpLimits) -> Failure {
     Failure::new(Code::BodyTooLarge, format!("a body has at most {} bytes", limits.body_bytes_max)).closes()
 }
 
+impl From<Bytes> for Collected {
+    /// A body that was there from the start, and counts for no budget.
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, _held: None }
+    }
+}
+
 impl Collected {
     /// Reads the body as JSON of one shape.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
@@ -181,14 +188,14 @@ mod tests {
     use crate::wire::{BulkRegisterRequest, RegisterRequest, RosterChangeRequest, RosterReplaceRequest};
 
     fn failure<T: DeserializeOwned + std::fmt::Debug>(text: impl AsRef<[u8]>) -> (Code, String) {
-        let collected = Collected { bytes: Bytes::copy_from_slice(text.as_ref()), _held: None };
+        let collected = Collected::from(Bytes::copy_from_slice(text.as_ref()));
         let failure = collected.json::<T>().unwrap_err();
         (failure.code(), failure.detail().to_owned())
     }
 
     #[test]
     fn a_body_of_the_right_shape_is_read() {
-        let collected = Collected { bytes: Bytes::from_static(br#" {"members":["a","b"]} "#), _held: None };
+        let collected = Collected::from(Bytes::from_static(br#" {"members":["a","b"]} "#));
         assert_eq!(collected.json::<RosterReplaceRequest>().unwrap().members, ["a", "b"]);
     }
 

@@ -160,12 +160,23 @@ async fn dispatch(server: &Server, head: &Parts, found: Found, body: Incoming) -
     };
     let body = if route.takes_body {
         body::check_length(&head.headers, &server.limits)?;
-        let body = body::collect(body, &server.limits, &server.bodies).await?;
-        body::check_type(&head.headers)?;
-        body
+        body::collect(body, &server.limits, &server.bodies).await?
     } else {
         Collected::default()
     };
+    carry_out(server, head, (route, ids), body).await
+}
+
+/// The rest of the way, once the whole body is there.
+pub(super) async fn carry_out(
+    server: &Server,
+    head: &Parts,
+    (route, ids): (&Route, Ids),
+    body: Collected,
+) -> Outcome {
+    if route.takes_body {
+        body::check_type(&head.headers)?;
+    }
     let query = Query::parse(head.uri.query(), route.query)?;
     let now = server.clock.now();
     let exchange = Exchange { server, headers: &head.headers, query, body, now, ids };

@@ -38,6 +38,9 @@ mod messages;
 mod openapi;
 mod receipts;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use limits::HttpLimits;
 pub use listener::Listener;
 pub use server::{Drained, Server, serve};

@@ -5,6 +5,7 @@
 mod api;
 mod bench;
 mod cli;
+mod corpus;
 mod faults;
 mod harness;
 mod process;

@@ -47,6 +47,8 @@ mod engine;
 mod fetched;
 mod forget;
 mod found;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gathered;
 mod home;
 mod hot;
