@@ -15,8 +15,10 @@ use seenby::{
     store::{embedded::fuzzing, model::ModelStore},
 };
 
+type Target = fn(&[u8]);
+
 /// Each target in `fuzz/fuzz_targets`, and what it does.
-const TARGETS: [(&str, fn(&[u8])); 3] =
+const TARGETS: [(&str, Target); 3] =
     [("journal", journal), ("records", fuzzing::records), ("requests", requests)];
 
 /// A corpus is small, or nobody would have it run each time.

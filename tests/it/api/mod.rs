@@ -13,6 +13,7 @@ mod readers;
 mod rosters;
 
 mod bodies;
+mod clock;
 mod connections;
 mod http2;
 mod ids;

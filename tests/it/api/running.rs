@@ -76,6 +76,12 @@ impl Running {
         unix_ms.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
+    /// Sets the clock, back as well as ahead.
+    pub(crate) fn set_clock(&self, to_ms: u64) {
+        let Clock::Manual(unix_ms) = &self.clock else { unreachable!("the clock is set by hand") };
+        unix_ms.store(to_ms, Ordering::SeqCst);
+    }
+
     /// Begins to stop; the result is there when the server has.
     pub(crate) fn stop(self) -> JoinHandle<Drained> {
         self.stop.send(()).unwrap();

@@ -98,15 +98,15 @@ fn segments(data: &Path) -> Vec<PathBuf> {
 
 /// The three ways from one process to the next.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+pub(super) enum Way {
     Restart,
     Crash,
     CrashAfterCheckpoint,
 }
 
-const WAYS: [Way; 3] = [Way::Restart, Way::Crash, Way::CrashAfterCheckpoint];
+pub(super) const WAYS: [Way; 3] = [Way::Restart, Way::Crash, Way::CrashAfterCheckpoint];
 
-async fn pass(disk: &mut Disk, way: Way) {
+pub(super) async fn pass(disk: &mut Disk, way: Way) {
     match way {
         Way::Restart => disk.restart().await,
         Way::Crash => disk.crash(),

@@ -1,5 +1,6 @@
 //! The store's contract: one suite for all engines, and random operations judged by the model.
 
+mod clock;
 mod contract;
 pub(crate) mod crash;
 mod damage;
@@ -54,6 +55,18 @@ pub(crate) async fn register(store: &dyn Store, c: &str, registration: Registrat
     outcomes[0]
 }
 
+/// Registers one message that is new, at `now`.
+pub(crate) async fn register_at(
+    store: &dyn Store,
+    c: &str,
+    registration: Registration,
+    now: Timestamp,
+) -> Registered {
+    let outcomes = store.register(conversation(c), vec![registration], now).await.unwrap();
+    let [RegisterOutcome::New(registered)] = outcomes[..] else { panic!("{outcomes:?}") };
+    registered
+}
+
 /// A conversation with these members and messages, all from the first member.
 pub(crate) async fn group(store: &dyn Store, c: &str, members: &[&str], messages: &[&str]) {
     store.replace_roster(conversation(c), users(members)).await.unwrap();
@@ -76,8 +89,18 @@ pub(crate) async fn mark(store: &dyn Store, c: &str, reader: &str, read: Read) -
 
 /// How many have read each message, and how many were asked.
 pub(crate) async fn counts(store: &dyn Store, c: &str, ids: &[&str]) -> Vec<Option<(u32, u32)>> {
+    counts_at(store, c, ids, NOW).await
+}
+
+/// The same, at `now`.
+pub(crate) async fn counts_at(
+    store: &dyn Store,
+    c: &str,
+    ids: &[&str],
+    now: Timestamp,
+) -> Vec<Option<(u32, u32)>> {
     let ids: Vec<_> = ids.iter().map(|id| message(id)).collect();
-    let receipts = store.receipts(&conversation(c), &ids, NOW).await.unwrap();
+    let receipts = store.receipts(&conversation(c), &ids, now).await.unwrap();
     receipts.into_iter().map(|known| known.map(|known| (known.read, known.of))).collect()
 }
 
