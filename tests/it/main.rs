@@ -7,6 +7,7 @@ mod bench;
 mod cli;
 mod corpus;
 mod faults;
+mod formats;
 mod harness;
 mod process;
 mod readme;
