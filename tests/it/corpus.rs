@@ -18,8 +18,8 @@ use seenby::{
 type Target = fn(&[u8]);
 
 /// Each target in `fuzz/fuzz_targets`, and what it does.
-const TARGETS: [(&str, Target); 3] =
-    [("journal", journal), ("records", fuzzing::records), ("requests", requests)];
+const TARGETS: [(&str, Target); 4] =
+    [("journal", journal), ("page", fuzzing::page), ("records", fuzzing::records), ("requests", requests)];
 
 /// A corpus is small, or nobody would have it run each time.
 const FILES_MAX: usize = 60;

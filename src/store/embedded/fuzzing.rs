@@ -5,8 +5,10 @@
 use std::{fs::OpenOptions, io, os::unix::fs::FileExt, path::Path};
 
 use super::{
-    journal::{self, Journal},
-    record::{Record, StoredAudience, StoredSlots, decode, encode},
+    journal::{self, Journal, Replayed},
+    record::{Record, StoredAudience, StoredPage, StoredSlots, decode, encode},
+    rows::StoredRows,
+    stored::{page_bytes, read_page},
 };
 
 /// What the journal's one segment is called, the number of its first record, and where the records begin.
@@ -40,21 +42,42 @@ fn slots_of(record: &Record) -> Vec<&StoredSlots> {
     }
 }
 
-/// A set that reads is the same set once it is stored again. Sets of more slots than a conversation is likely to have
-/// are left alone: the last slot says how much memory a set takes.
-fn look_at(stored: &StoredSlots) {
-    const SLOTS: u64 = 1 << 20;
-    let length = match stored {
+/// More slots than a conversation is likely to have. The last slot of a set says how much memory it takes.
+const SLOTS_MAX: u64 = 1 << 20;
+
+fn is_small(stored: &StoredSlots) -> bool {
+    let slots: u64 = match stored {
         StoredSlots::Words(words) => words.len() as u64 * 64,
         StoredSlots::Runs(runs) => {
             runs.iter().map(|(gap, length)| u64::from(*gap) + u64::from(*length)).sum()
         }
     };
-    if length > SLOTS {
+    slots <= SLOTS_MAX
+}
+
+/// A set that reads is the same set once it is stored again.
+fn look_at(stored: &StoredSlots) {
+    if let Some(slots) = is_small(stored).then(|| stored.slots()).flatten() {
+        assert_eq!(StoredSlots::of(&slots).slots(), Some(slots));
+    }
+}
+
+/// The bytes as a page of a page file: what is read is read again as it was once it is written.
+pub fn page(bytes: &[u8]) {
+    let Some((stored, _)) = decode::<StoredPage>(bytes) else { return };
+    let caught_up = match &stored.rows {
+        StoredRows::Sparse { caught_up, .. } => Some(caught_up),
+        StoredRows::Dense(_) => None,
+    };
+    if !stored.audiences.iter().map(|(_, slots)| slots).chain(caught_up).all(is_small) {
         return;
     }
-    if let Some(slots) = stored.slots() {
-        assert_eq!(StoredSlots::of(&slots).slots(), Some(slots));
+    if let Ok(hot) = read_page(bytes, []) {
+        let written = page_bytes(&hot);
+        let again = read_page(&written, []).expect("what was written reads");
+        assert_eq!(page_bytes(&again), written);
+        assert!(again.page.messages().eq(hot.page.messages()), "messages");
+        assert!(again.page.rows().eq(hot.page.rows()), "rows");
     }
 }
 
@@ -72,8 +95,11 @@ pub fn journal(directory: &Path, bytes: &[u8]) {
     }
     let body = if how % 2 == 1 { rest.to_vec() } else { framed(rest) };
     write(&path, &body).expect("the segment can be written to");
-    if let Some(first) = read(directory) {
-        assert_eq!(read(directory), Some(first), "read a second time");
+    if let Some((first, replayed)) = read(directory) {
+        journal::keep(&replayed).expect("the segment can be written to");
+        let (second, replayed) = read(directory).expect("what was kept reads");
+        assert_eq!(second, first, "read a second time");
+        assert_eq!(replayed.torn_bytes, 0, "the torn end is cut off");
     }
 }
 
@@ -85,16 +111,15 @@ fn write(path: &Path, body: &[u8]) -> io::Result<()> {
 }
 
 /// Everything that the journal has; none if it is refused.
-fn read(directory: &Path) -> Option<Vec<(u64, Record)>> {
+fn read(directory: &Path) -> Option<(Vec<(u64, Record)>, Replayed)> {
     let mut found = Vec::new();
     let replayed = journal::replay(directory, |sequence, record| {
         found.push((sequence, record));
         Ok(())
     });
-    replayed.ok().map(|replayed| {
-        assert_eq!(replayed.next_sequence, FIRST + found.len() as u64, "numbers have no gaps");
-        found
-    })
+    let replayed = replayed.ok()?;
+    assert_eq!(replayed.next_sequence, FIRST + found.len() as u64, "numbers have no gaps");
+    Some((found, replayed))
 }
 
 fn framed(mut parts: &[u8]) -> Vec<u8> {
