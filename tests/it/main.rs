@@ -9,6 +9,7 @@ mod corpus;
 mod faults;
 mod formats;
 mod harness;
+mod power;
 mod process;
 mod readme;
 mod replay;

@@ -143,7 +143,7 @@ pub(super) fn check(calls: &[Call], slot: impl Fn(&str) -> u8) -> (Vec<String>, 
 }
 
 /// The whole trace in a file, once the server has ended and strace behind it.
-pub(super) fn whole(path: &Path, pid: u32) -> String {
+pub(crate) fn whole(path: &Path, pid: u32) -> String {
     let end = format!("\n{pid} ");
     crate::harness::wait_for("strace to end", || {
         let trace = std::fs::read_to_string(path).ok()?;

@@ -3,7 +3,7 @@
 //! `group` and `expiry` are a server that goes on; `lives`, `ends`, `kills` and `checkpoints` are one that does not; `order` and
 //! `pending` watch the disk, `calls` reads what strace saw.
 
-mod calls;
+pub(crate) mod calls;
 mod checkpoints;
 mod ends;
 mod expiry;
