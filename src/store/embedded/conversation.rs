@@ -128,6 +128,10 @@ pub(super) trait Target {
     fn page(&mut self, number: PageNumber, sequence: u64) -> Option<&mut HotPage>;
     /// The page, to be changed, and made if there is none.
     fn page_or_new(&mut self, number: PageNumber) -> &mut HotPage;
+    /// Which positions of the page hold a message; none if there is no page, or it has the record `sequence`.
+    fn held(&self, number: PageNumber, sequence: u64) -> Option<Positions>;
+    /// The page goes, with all that it holds.
+    fn drop_page(&mut self, number: PageNumber);
     /// Gives `users` the slots from `first` on; false if that would leave a gap. Those that are known already
     /// are passed over.
     fn push_slots(&mut self, first: u32, users: Vec<UserId>) -> bool;
@@ -195,6 +199,10 @@ pub(super) fn apply(target: &mut impl Target, sequence: u64, record: Record) -> 
             }
             Ok(())
         }
+        Record::Swept { page, positions, .. } => {
+            sweep(target, sequence, PageNumber(page), Positions(positions));
+            Ok(())
+        }
     }
 }
 
@@ -260,15 +268,25 @@ fn change_page(
     }
 }
 
-/// Forgets what stands at `positions`, whatever the number of the page's last change, and says how many messages
-/// that were. Also how a sweep does it, which leaves no record: expiry is known from the message itself.
-pub(super) fn forget(target: &mut impl Target, page: PageNumber, positions: Positions) -> usize {
-    let Some(hot) = target.page(page, u64::MAX) else { return 0 };
+/// Gives up messages. A page of which nothing is left need not be in memory for that.
+fn sweep(target: &mut impl Target, sequence: u64, page: PageNumber, positions: Positions) {
+    match target.held(page, sequence) {
+        None => {}
+        Some(held) if held.0 & !positions.0 == 0 => target.drop_page(page),
+        Some(_) => {
+            change_page(target, sequence, page, |_| {});
+            forget(target, page, positions);
+        }
+    }
+}
+
+/// Forgets what stands at `positions`, whatever the number of the page's last change.
+fn forget(target: &mut impl Target, page: PageNumber, positions: Positions) {
+    let Some(hot) = target.page(page, u64::MAX) else { return };
     let ids = positions.iter().filter_map(|at| hot.page.message(at).map(|message| (at, message.id.clone())));
     let gone: Vec<_> = ids.collect();
     hot.page.forget(positions);
     for (position, id) in &gone {
         target.displaced(id, Place { page, position: *position });
     }
-    gone.len()
 }

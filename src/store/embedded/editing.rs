@@ -12,7 +12,7 @@ use super::{
     record::Record,
     span::{Epoch, Span},
 };
-use crate::domain::{MessageId, Order, Outline, Position, Slot, Timestamp, UserId};
+use crate::domain::{MessageId, Order, Outline, Position, Positions, Slot, Timestamp, UserId};
 
 /// One conversation, open for changes: the published one under the draft.
 pub(super) struct Editing<'a> {
@@ -207,12 +207,6 @@ impl Editing<'_> {
         (!message.expires_at.has_come(now)).then_some(place)
     }
 
-    /// Drops the page.
-    pub(super) fn drop_page(&mut self, number: PageNumber) {
-        self.loses();
-        self.draft.pages.insert(number, None);
-    }
-
     /// Drops the page if it holds nothing any more.
     pub(super) fn drop_empty(&mut self, number: PageNumber) {
         if self.look(number).is_some_and(|page| page.is_empty()) {
@@ -248,6 +242,15 @@ impl Target for Editing<'_> {
             self.draft.pages.insert(number, Some(HotPage::default()));
         }
         Target::page(self, number, u64::MAX).expect("invariant: it is there now")
+    }
+
+    fn held(&self, number: PageNumber, _: u64) -> Option<Positions> {
+        self.outline(number).map(Outline::held)
+    }
+
+    fn drop_page(&mut self, number: PageNumber) {
+        self.loses();
+        self.draft.pages.insert(number, None);
     }
 
     fn push_slots(&mut self, first: u32, users: Vec<UserId>) -> bool {

@@ -35,7 +35,7 @@ use crate::{
 /// How many marks' pages are looked for at once.
 const MARKS_AHEAD: usize = 64;
 
-/// A store in a directory of this machine. Dropping it without [`Store::close`] leaves it as a crash would.
+/// A store in a directory of this machine. Dropping it without [`Store::close`](crate::store::Store::close) leaves it as a crash would.
 pub struct EmbeddedStore {
     pub(super) hot: Arc<Hot>,
     pub(super) pulse: Arc<Pulse>,

@@ -1,7 +1,7 @@
 //! Deciding what is forgotten: a message, who has read it, a conversation, and what has expired.
 
 use super::{
-    conversation::{PageNumber, Place, forget},
+    conversation::{PageNumber, Place},
     draft::Batch,
     editing::Editing,
     record::Record,
@@ -46,7 +46,7 @@ pub(super) fn reset_message(
     batch.edit(id, reset).unwrap_or(false)
 }
 
-/// Forgets what has expired on some pages, and says how much. Leaves no record: a replay finds it expired again.
+/// Forgets what has expired on some pages, and says how much.
 pub(super) fn sweep(
     batch: &mut Batch<'_>,
     id: &ConversationId,
@@ -59,12 +59,13 @@ pub(super) fn sweep(
 
 fn sweep_page(editing: &mut Editing<'_>, number: PageNumber, now: Timestamp) -> usize {
     let Some(outline) = editing.outline(number) else { return 0 };
-    if outline.live(now).is_some_and(Positions::is_empty) {
-        // All of it goes, whatever it holds: it need not be in memory for that.
-        let swept = outline.held().len();
-        editing.drop_page(number);
-        return swept;
+    let expired = match outline.live(now) {
+        Some(live) => Positions(outline.held().0 & !live.0),
+        None => editing.look(number).map(|page| page.expired(now)).unwrap_or_default(),
+    };
+    if !expired.is_empty() {
+        let conversation = editing.key();
+        editing.record(Record::Swept { conversation, page: number.0, positions: expired.0 });
     }
-    let expired = editing.look(number).map(|page| page.expired(now)).unwrap_or_default();
-    forget(editing, number, expired)
+    expired.len()
 }

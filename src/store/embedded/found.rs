@@ -19,7 +19,7 @@ use super::{
     record::Record,
     stored::{read_head, read_outline, read_page, read_shelf, read_slots},
 };
-use crate::domain::{ConversationId, MessageId, Slot, SlotSet, UserId};
+use crate::domain::{ConversationId, MessageId, Positions, Slot, SlotSet, UserId};
 
 /// What was found so far.
 #[derive(Default)]
@@ -107,13 +107,16 @@ impl Found {
             | Record::Registered { conversation, .. }
             | Record::Marked { conversation, .. }
             | Record::Reset { conversation, .. }
-            | Record::Forgotten { conversation, .. } => Key(*conversation),
+            | Record::Forgotten { conversation, .. }
+            | Record::Swept { conversation, .. } => Key(*conversation),
         };
         // A conversation that is not there has ended, and a checkpoint had that.
         let Some((id, conversation)) = self.conversations.get_mut(&key) else { return Ok(()) };
         match &record {
             Record::Slots { first, .. } => self.tracker.dirty.slots(key, id, *first),
             Record::Roster { .. } | Record::Registered { .. } => self.tracker.dirty.head(key, id),
+            // A page that is still there shows itself in the end that it has changed.
+            Record::Swept { page, .. } => self.tracker.dirty.page(key, id, PageNumber(*page)),
             _ => {}
         }
         let mut replaying = Replaying { conversation, pages, failure: None };
@@ -236,6 +239,19 @@ impl Target for Replaying<'_> {
         self.warm(number);
         let cell = self.conversation.cells.get_mut(number);
         cell.and_then(Cell::page_mut).expect("invariant: it is there now")
+    }
+
+    fn held(&self, number: PageNumber, sequence: u64) -> Option<Positions> {
+        let cell = self.conversation.cells.get(number)?;
+        // What is changed in place tells itself what it holds.
+        match cell.page().filter(|_| !cell.is_clean()) {
+            Some(hot) => (hot.sequence < sequence).then(|| hot.page.outline().held()),
+            None => (cell.sequence < sequence).then(|| cell.outline.held()),
+        }
+    }
+
+    fn drop_page(&mut self, number: PageNumber) {
+        self.conversation.cells.remove(number);
     }
 
     fn push_slots(&mut self, first: u32, users: Vec<UserId>) -> bool {

@@ -65,6 +65,8 @@ pub(super) enum Record {
     Forgotten { conversation: u64, page: u32, position: u8 },
     /// The conversation was deleted.
     Ended { conversation: u64 },
+    /// Messages had expired and were given up, one bit a position. Once they are, no clock brings them back.
+    Swept { conversation: u64, page: u32, positions: u64 },
 }
 
 /// A set of slots, whichever way is shorter.
@@ -244,6 +246,7 @@ mod tests {
         assert_eq!(bytes(&Record::Reset { conversation: 1, page: 2, position: 4 }), b"\x05\x01\x02\x04");
         assert_eq!(bytes(&Record::Forgotten { conversation: 1, page: 2, position: 4 }), b"\x06\x01\x02\x04");
         assert_eq!(bytes(&Record::Ended { conversation: 1 }), b"\x07\x01");
+        assert_eq!(bytes(&Record::Swept { conversation: 1, page: 2, positions: 5 }), b"\x08\x01\x02\x05");
     }
 
     #[test]
@@ -264,7 +267,7 @@ mod tests {
         for length in 0..bytes.len() {
             assert_eq!(decode::<Record>(&bytes[..length]), None, "cut to {length}");
         }
-        assert_eq!(decode::<Record>(b"\x08\x01"), None, "an unknown kind");
+        assert_eq!(decode::<Record>(b"\x09\x01"), None, "an unknown kind");
         assert_eq!(
             decode::<Record>(b"\x01\x01\x07\xfd\xff\xff\xff\xff\xff\xff\xff\xff"),
             None,

@@ -109,7 +109,9 @@ impl Plan {
             wait_for("answers", || (answered.load(Ordering::SeqCst) >= answers).then_some(()));
             is_over.store(end == End::Terminated, Ordering::SeqCst);
             match end {
-                End::Killed => server.kill(),
+                End::Killed => {
+                    server.kill();
+                }
                 End::Terminated => assert!(server.terminate().success()),
             }
         });

@@ -83,7 +83,6 @@ async fn what_was_swept_stays_away_over_a_checkpoint_a_crash_and_a_step_back() {
 }
 
 #[tokio::test]
-#[ignore = "fails: a sweep leaves no record, so what it took is live again if the clock says so"]
 async fn what_was_swept_stays_away_over_a_crash_and_a_step_back() {
     sweep_and_step_back(Way::Crash).await;
 }
@@ -113,7 +112,6 @@ async fn an_id_that_was_taken_again_is_the_later_message_over_a_restart_and_a_st
 }
 
 #[tokio::test]
-#[ignore = "fails: a sweep leaves no record, so what it took is live again if the clock says so"]
 async fn an_id_that_was_swept_and_taken_again_is_one_message_over_a_crash_and_a_step_back() {
     take_again_and_step_back(true, Way::Crash).await;
 }
