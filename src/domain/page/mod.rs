@@ -136,15 +136,12 @@ impl Page {
     /// Marks the messages at `positions` as read by `reader`, and returns those that were not before. Positions
     /// without a message, or whose audience the reader is not in, are passed over.
     pub fn mark(&mut self, reader: Slot, positions: Positions) -> Positions {
-        let new = positions.0 & self.asked(reader).0 & !self.read_by(reader).0;
-        if new == 0 {
-            return Positions(0);
+        let new = self.outline.asked_of(reader, Positions(positions.0 & !self.read_by(reader).0));
+        if !new.is_empty() {
+            *self.rows.get_mut(reader) |= new.0;
+            new.iter().for_each(|position| self.read[position.index()] += 1);
         }
-        *self.rows.get_mut(reader) |= new;
-        for position in Positions(new).iter() {
-            self.read[position.index()] += 1;
-        }
-        Positions(new)
+        new
     }
 
     /// Gives a page that nobody has read its rows, one a slot. False if one has read what it was not asked, or has two;

@@ -120,5 +120,7 @@ fn an_outline_tells_what_it_can_without_the_messages() {
     let each = outline.asked_each();
     for slot in [0, 1, 2, 3, 999, 1_000, 70_000].map(Slot) {
         assert_eq!(each.asked(slot), outline.asked(slot), "{slot:?}");
+        let few = Positions(0b1010);
+        assert_eq!(outline.asked_of(slot, few), Positions(outline.asked(slot).0 & few.0), "{slot:?}");
     }
 }

@@ -203,19 +203,19 @@ struct Replaying<'a> {
 }
 
 impl Replaying<'_> {
-    /// Reads the page, unless it is in memory.
-    fn warm(&mut self, number: PageNumber) {
+    /// The page, read if it is cold, unless `is_wanted` does not want it.
+    fn warm(&mut self, number: PageNumber, is_wanted: impl FnOnce(&Cell) -> bool) -> Option<&mut HotPage> {
         let name = PageName { conversation: self.conversation.key, number };
-        let Some(cell) = self.conversation.cells.get_mut(number).filter(|cell| cell.is_cold()) else {
-            return;
-        };
-        let Some(extent) = cell.extent() else { return };
-        let shared = cell.outline.audiences().map(|(slots, _)| slots);
-        let page = pages::read(self.pages, extent, name);
-        match page.and_then(|bytes| read_page(&bytes, shared).map_err(io::Error::other)) {
-            Ok(page) => cell.warm(extent, Arc::new(page)),
-            Err(error) => self.failure = Some(error),
+        let cell = self.conversation.cells.get_mut(number).filter(|cell| is_wanted(cell))?;
+        if let Some(extent) = cell.extent().filter(|_| cell.is_cold()) {
+            let shared = cell.outline.audiences().map(|(slots, _)| slots);
+            let page = pages::read(self.pages, extent, name);
+            match page.and_then(|bytes| read_page(&bytes, shared).map_err(io::Error::other)) {
+                Ok(page) => cell.warm(extent, Arc::new(page)),
+                Err(error) => self.failure = Some(error),
+            }
         }
+        cell.page_mut()
     }
 }
 
@@ -225,18 +225,18 @@ impl Target for Replaying<'_> {
     }
 
     fn page(&mut self, number: PageNumber, sequence: u64) -> Option<&mut HotPage> {
-        if self.conversation.cells.get(number)?.sequence >= sequence {
-            return None;
-        }
-        self.warm(number);
-        self.conversation.cells.get_mut(number)?.page_mut()
+        self.warm(number, |cell| cell.sequence < sequence)
     }
 
     fn page_or_new(&mut self, number: PageNumber) -> &mut HotPage {
         if self.conversation.cells.get(number).is_none() {
             self.conversation.cells.insert(Cell::new(number, HotPage::default()));
         }
-        self.warm(number);
+        if self.warm(number, |_| true).is_none() {
+            // It cannot be read. That is how this start ends; until then anything will do.
+            self.conversation.cells.remove(number);
+            self.conversation.cells.insert(Cell::new(number, HotPage::default()));
+        }
         let cell = self.conversation.cells.get_mut(number);
         cell.and_then(Cell::page_mut).expect("invariant: it is there now")
     }
