@@ -20,16 +20,16 @@ use std::{
     time::Duration,
 };
 
-use super::{
+use crate::domain::ConversationId;
+use crate::store::embedded::{
     base::Base,
+    base::object::{Kind, Object},
     commit::{Command, Pulse, Rotated},
-    conversation::{Conversation, HotPage, Key, PageNumber},
     hot::Hot,
-    object::{Kind, Object},
+    hot::conversation::{Conversation, HotPage, Key, PageNumber},
     pages::{Book, Extent, Moved, PageName},
     stored::{BLOCK_SLOTS, SHELF_PAGES, head_bytes, page_bytes, shelf_bytes, slots_bytes},
 };
-use crate::domain::ConversationId;
 
 /// A page that has changed, as it is when its turn comes.
 enum Seen {

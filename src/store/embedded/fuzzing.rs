@@ -4,10 +4,10 @@
 
 use std::{fs::OpenOptions, io, os::unix::fs::FileExt, path::Path};
 
-use super::{
+use crate::store::embedded::{
     journal::{self, Journal, Replayed},
     record::{Record, StoredAudience, StoredPage, StoredSlots, decode, encode},
-    rows::StoredRows,
+    stored::rows::StoredRows,
     stored::{page_bytes, read_page},
 };
 

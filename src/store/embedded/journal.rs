@@ -31,7 +31,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
+use crate::store::embedded::{
     OpenError,
     record::{FORMAT, Record, STORED_BYTES_MAX, decode},
 };
@@ -145,7 +145,7 @@ impl Frame {
             self.first = self.next;
             self.bytes.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
         }
-        super::record::encode(record, &mut self.bytes);
+        crate::store::embedded::record::encode(record, &mut self.bytes);
         self.next += 1;
         self.next - 1
     }

@@ -31,44 +31,30 @@
 //!   pages/0000000001.pages …  base.1/ (sled's own)
 //! ```
 //!
-//! Read `engine` and `commit` next, then `draft`, `conversation`, `journal`; `checkpoint`, `pages`, `base` and `recovery`
-//! are the other half. `cell`, `room` and `reading` are about what is in memory and what is not. A slot is never given
-//! back while its conversation lives.
+//! | module | what it is about |
+//! |---|---|
+//! | `engine` | the threads, and the calls of the contract |
+//! | `commit` | deciding writes on drafts, making them durable, showing them |
+//! | `hot` | what is in memory: conversations, what records do to them, which pages are there and how the others come back |
+//! | `journal`, `record` | the append-only file, and what stands in it |
+//! | `checkpoint` | from memory to disk |
+//! | `pages`, `base`, `stored` | the page files, sled, and the bytes of what they hold |
+//! | `recovery` | from disk to memory, and the offline check |
+//! | `watchdog` | ends a process whose disk hangs |
+//!
+//! A slot is never given back while its conversation lives.
 
 mod base;
-mod calls;
-mod cell;
 mod checkpoint;
 mod commit;
-mod conversation;
-mod draft;
-mod editing;
 mod engine;
-mod fetched;
-mod forget;
-mod found;
 #[doc(hidden)]
 pub mod fuzzing;
-mod gathered;
-mod home;
 mod hot;
-mod index;
 mod journal;
-mod mark;
-mod names;
-mod object;
 mod pages;
-mod read;
-mod reading;
 mod record;
 mod recovery;
-mod register;
-mod room;
-mod roster;
-mod rows;
-mod seal;
-mod sled_db;
-mod span;
 mod stored;
 mod watchdog;
 

@@ -13,8 +13,8 @@ use bincode::{
     config::{Configuration, Limit, LittleEndian, Varint},
 };
 
-use super::rows::StoredRows;
 use crate::domain::{ExpiresAt, Generation, IdError, Message, MessageId, Order, Position, Slot, SlotSet};
+use crate::store::embedded::stored::rows::StoredRows;
 
 /// The version of everything in a data directory. Stands in the file `FORMAT`.
 pub(super) const FORMAT: u8 = 2;

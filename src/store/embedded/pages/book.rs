@@ -17,7 +17,7 @@ use super::{Extent, HEAD_BYTES, PageName, at, extent_bytes, file_head, file_path
 use crate::{
     domain::ConversationId,
     store::embedded::{
-        conversation::{Key, PageNumber},
+        hot::conversation::{Key, PageNumber},
         journal::sync_directory,
     },
 };
@@ -48,16 +48,16 @@ struct Use {
 
 /// A page that was appended anew, as it was.
 #[derive(Debug)]
-pub(in super::super) struct Moved {
-    pub(in super::super) id: ConversationId,
-    pub(in super::super) name: PageName,
-    pub(in super::super) from: Extent,
-    pub(in super::super) to: Extent,
+pub(in crate::store::embedded) struct Moved {
+    pub(in crate::store::embedded) id: ConversationId,
+    pub(in crate::store::embedded) name: PageName,
+    pub(in crate::store::embedded) from: Extent,
+    pub(in crate::store::embedded) to: Extent,
 }
 
 /// The book. What it says counts once the shelves that say so are sealed.
 #[derive(Debug)]
-pub(in super::super) struct Book {
+pub(in crate::store::embedded) struct Book {
     directory: PathBuf,
     conversations: HashMap<Key, Filed>,
     files: BTreeMap<u32, Use>,
@@ -71,7 +71,7 @@ pub(in super::super) struct Book {
 
 impl Book {
     /// The book over `directory`, which is there, with nothing in it yet.
-    pub(in super::super) fn new(directory: &Path) -> Self {
+    pub(in crate::store::embedded) fn new(directory: &Path) -> Self {
         Self {
             directory: directory.to_owned(),
             conversations: HashMap::new(),
@@ -83,12 +83,12 @@ impl Book {
         }
     }
 
-    pub(in super::super) fn directory(&self) -> &Path {
+    pub(in crate::store::embedded) fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// Enters a page that a sealed shelf names.
-    pub(in super::super) fn enter(&mut self, id: &ConversationId, name: PageName, extent: Extent) {
+    pub(in crate::store::embedded) fn enter(&mut self, id: &ConversationId, name: PageName, extent: Extent) {
         self.release(name);
         let of = self.conversations.entry(name.conversation);
         let filed = of.or_insert_with(|| Filed { id: id.clone(), pages: Vec::new() });
@@ -103,7 +103,7 @@ impl Book {
     }
 
     /// Every page and where it stands, file by file.
-    pub(in super::super) fn by_file(&self) -> BTreeMap<u32, Vec<(Extent, PageName)>> {
+    pub(in crate::store::embedded) fn by_file(&self) -> BTreeMap<u32, Vec<(Extent, PageName)>> {
         let mut files: BTreeMap<u32, Vec<(Extent, PageName)>> = BTreeMap::new();
         for (&conversation, filed) in &self.conversations {
             for &(number, extent) in &filed.pages {
@@ -115,7 +115,7 @@ impl Book {
     }
 
     /// Where the pages `numbers` of a conversation stand.
-    pub(in super::super) fn pages(
+    pub(in crate::store::embedded) fn pages(
         &self,
         conversation: Key,
         numbers: std::ops::Range<u32>,
@@ -126,7 +126,7 @@ impl Book {
     }
 
     /// Appends a page, and returns where it stands.
-    pub(in super::super) fn put(
+    pub(in crate::store::embedded) fn put(
         &mut self,
         id: &ConversationId,
         name: PageName,
@@ -138,7 +138,7 @@ impl Book {
     }
 
     /// Forgets a page; false if it had none.
-    pub(in super::super) fn remove(&mut self, name: PageName) -> bool {
+    pub(in crate::store::embedded) fn remove(&mut self, name: PageName) -> bool {
         let was_there = self.release(name);
         if self.conversations.get(&name.conversation).is_some_and(|filed| filed.pages.is_empty()) {
             self.conversations.remove(&name.conversation);
@@ -147,7 +147,7 @@ impl Book {
     }
 
     /// Forgets all pages of a conversation.
-    pub(in super::super) fn remove_conversation(&mut self, conversation: Key) {
+    pub(in crate::store::embedded) fn remove_conversation(&mut self, conversation: Key) {
         let Some(filed) = self.conversations.remove(&conversation) else { return };
         for (_, extent) in filed.pages {
             self.free(extent);
@@ -215,7 +215,7 @@ impl Book {
     }
 
     /// Empties files until little is garbage: what lives in them is appended anew.
-    pub(in super::super) fn clean(&mut self) -> io::Result<Vec<Moved>> {
+    pub(in crate::store::embedded) fn clean(&mut self) -> io::Result<Vec<Moved>> {
         let emptied = self.to_be_emptied();
         let Some(last) = emptied.last() else { return Ok(Vec::new()) };
         self.closed = self.closed.max(*last);
@@ -252,7 +252,7 @@ impl Book {
     }
 
     /// Makes all that was put durable.
-    pub(in super::super) fn sync(&mut self) -> io::Result<()> {
+    pub(in crate::store::embedded) fn sync(&mut self) -> io::Result<()> {
         self.sync_file()?;
         if std::mem::take(&mut self.has_new_file) {
             sync_directory(&self.directory)?;
@@ -269,7 +269,7 @@ impl Book {
     }
 
     /// Removes the files that nothing needs any more. Only after a seal: the one before may need them.
-    pub(in super::super) fn remove_empty(&mut self) -> io::Result<()> {
+    pub(in crate::store::embedded) fn remove_empty(&mut self) -> io::Result<()> {
         let empty: Vec<_> =
             self.files.iter().filter(|(_, used)| used.live == 0).map(|(number, _)| *number).collect();
         for number in &empty {
@@ -286,7 +286,7 @@ impl Book {
     }
 
     /// Bytes on disk.
-    pub(in super::super) fn bytes(&self) -> u64 {
+    pub(in crate::store::embedded) fn bytes(&self) -> u64 {
         self.files.values().map(|used| used.bytes).sum()
     }
 }

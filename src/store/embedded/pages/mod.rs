@@ -28,8 +28,8 @@ use std::{
 pub(super) use book::{Book, Moved};
 pub(super) use scan::{remove_others, scan};
 
-use super::{
-    conversation::{Key, PageNumber},
+use crate::store::embedded::{
+    hot::conversation::{Key, PageNumber},
     record::FORMAT,
 };
 

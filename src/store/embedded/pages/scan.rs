@@ -9,7 +9,7 @@ use crate::store::embedded::{OpenError, journal::sync_directory, record::FORMAT}
 type Each<'a> = dyn FnMut(PageName, Extent, &[u8]) -> Result<(), &'static str> + 'a;
 
 /// Hands every page in the book to `each`, and takes note of the length of the files. Changes nothing.
-pub(in super::super) fn scan(book: &mut Book, each: &mut Each<'_>) -> Result<(), OpenError> {
+pub(in crate::store::embedded) fn scan(book: &mut Book, each: &mut Each<'_>) -> Result<(), OpenError> {
     let directory = book.directory().to_owned();
     let files = book.by_file();
     for (file, extents) in files {
@@ -50,7 +50,7 @@ fn check_head(path: &Path, file: u32, bytes: &[u8]) -> Result<(), OpenError> {
 
 /// Removes the files that the book does not know: of a checkpoint that did not end, or emptied by the last one before a
 /// crash.
-pub(in super::super) fn remove_others(book: &Book) -> Result<(), OpenError> {
+pub(in crate::store::embedded) fn remove_others(book: &Book) -> Result<(), OpenError> {
     let directory = book.directory();
     let known: Vec<_> = book.by_file().into_keys().map(|file| file_path(directory, file)).collect();
     let remove = || {

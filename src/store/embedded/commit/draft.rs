@@ -1,0 +1,168 @@
+//! Drafts: what a commit has decided and not yet made durable.
+//!
+//! The commit thread never changes what others read. It copies the pages it changes into a draft, decides on the
+//! draft, and publishes it once the journal has its records. If the journal fails, the draft is dropped, and
+//! nobody has ever seen it. Copies are cheap: pages share what a change leaves alone.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+};
+
+use crate::domain::{ConversationId, MessageId, Slot, UserId};
+use crate::store::embedded::{
+    commit::editing::Editing,
+    commit::fetched::Fetched,
+    hot::Hot,
+    hot::conversation::{Conversation, Head, HotPage, Key, PageNumber, Place},
+    hot::index::Hint,
+    hot::span::Span,
+    journal::Frame,
+    record::Record,
+};
+
+/// A commit takes no more writes once it has so many bytes of journal.
+const COMMIT_BYTES: usize = 1 << 20;
+
+/// Nor once it had to read so many pages from disk.
+const COMMIT_FETCHED: usize = 512;
+
+/// The changes of one commit, over all conversations.
+pub(in crate::store::embedded) struct Batch<'a> {
+    hot: &'a Hot,
+    frame: Frame,
+    drafts: HashMap<ConversationId, ConversationDraft>,
+    fetched: Fetched<'a>,
+}
+
+/// What a commit decided.
+pub(in crate::store::embedded) struct Decided {
+    pub(in crate::store::embedded) frame: Frame,
+    pub(in crate::store::embedded) drafts: HashMap<ConversationId, ConversationDraft>,
+}
+
+/// What a commit does to what stands under one id.
+#[derive(Debug, Default)]
+pub(in crate::store::embedded) struct ConversationDraft {
+    /// The published conversation that is forgotten, if one is.
+    pub(in crate::store::embedded) ended: Option<Key>,
+    /// The conversation as it is to be; none if there is none (any more).
+    pub(in crate::store::embedded) draft: Option<Draft>,
+}
+
+/// The changes to one conversation.
+#[derive(Debug)]
+pub(in crate::store::embedded) struct Draft {
+    pub(in crate::store::embedded) key: Key,
+    /// Whether it begins with this commit. Else it changes a published one.
+    pub(in crate::store::embedded) is_new: bool,
+    pub(in crate::store::embedded) head: Head,
+    /// Users who get slots, behind those that are published.
+    pub(in crate::store::embedded) users: Vec<UserId>,
+    pub(in crate::store::embedded) slots: HashMap<UserId, Slot>,
+    pub(in crate::store::embedded) slots_published: u32,
+    /// Pages that change; none for those that go.
+    pub(in crate::store::embedded) pages: BTreeMap<PageNumber, Option<HotPage>>,
+    /// Ids that get another place; none for those that go.
+    pub(in crate::store::embedded) index: HashMap<MessageId, Option<Place>>,
+    /// The same as the index takes it: what stands where, or not any more, in this order.
+    pub(in crate::store::embedded) places: Vec<(Hint, Place, bool)>,
+    /// Readers who are somewhere else than before.
+    pub(in crate::store::embedded) spans: HashMap<Slot, Span>,
+    /// Whether messages go.
+    pub(in crate::store::embedded) loses: bool,
+    /// The first page on which a message is unread again.
+    pub(in crate::store::embedded) reopened: Option<PageNumber>,
+}
+
+impl Draft {
+    fn new(key: Key) -> Self {
+        Self::over(&Conversation::new(key), true)
+    }
+
+    fn over(published: &Conversation, is_new: bool) -> Self {
+        Self {
+            key: published.key,
+            is_new,
+            head: published.head.clone(),
+            users: Vec::new(),
+            slots: HashMap::new(),
+            slots_published: published.names.len(),
+            pages: BTreeMap::new(),
+            index: HashMap::new(),
+            places: Vec::new(),
+            spans: HashMap::new(),
+            loses: false,
+            reopened: None,
+        }
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// An empty batch, whose first record will have the number `sequence`.
+    pub(in crate::store::embedded) fn new(hot: &'a Hot, sequence: u64) -> Self {
+        Self { hot, frame: Frame::new(sequence), drafts: HashMap::new(), fetched: Fetched::new(hot) }
+    }
+
+    /// Whether it should take no more writes: what it holds must not outgrow memory.
+    pub(in crate::store::embedded) fn is_full(&self) -> bool {
+        self.frame.len() >= COMMIT_BYTES || self.fetched.len() >= COMMIT_FETCHED
+    }
+
+    /// What was decided; an error if a page that was needed could not be read.
+    pub(in crate::store::embedded) fn finish(self) -> io::Result<Decided> {
+        match self.fetched.into_failure() {
+            Some(error) => Err(error),
+            None => Ok(Decided { frame: self.frame, drafts: self.drafts }),
+        }
+    }
+
+    /// Edits the conversation under `id`; none if there is none.
+    pub(in crate::store::embedded) fn edit<T>(
+        &mut self,
+        id: &ConversationId,
+        edit: impl FnOnce(&mut Editing<'_>) -> T,
+    ) -> Option<T> {
+        self.hot.with(id, |published| {
+            if !self.drafts.contains_key(id) {
+                let draft = Draft::over(published?, false);
+                self.drafts.insert(id.clone(), ConversationDraft { ended: None, draft: Some(draft) });
+            }
+            let draft = self.drafts.get_mut(id)?.draft.as_mut()?;
+            let published = published.filter(|_| !draft.is_new);
+            Some(edit(&mut Editing { published, draft, frame: &mut self.frame, fetched: &self.fetched }))
+        })
+    }
+
+    /// Edits the conversation under `id`, which begins now if there is none.
+    pub(in crate::store::embedded) fn edit_or_begin<T>(
+        &mut self,
+        id: &ConversationId,
+        edit: impl FnOnce(&mut Editing<'_>) -> T,
+    ) -> T {
+        let is_there = match self.drafts.get(id) {
+            Some(known) => known.draft.is_some(),
+            None => self.hot.with(id, |published| published.is_some()),
+        };
+        if !is_there {
+            let key = Key(self.frame.push(&Record::Began { id: id.as_str().to_owned() }));
+            self.drafts.entry(id.clone()).or_default().draft = Some(Draft::new(key));
+        }
+        self.edit(id, edit).expect("invariant: it is there now")
+    }
+
+    /// Ends the conversation under `id`, if there is one.
+    pub(in crate::store::embedded) fn end(&mut self, id: &ConversationId) {
+        let published = self.hot.with(id, |published| published.map(|published| published.key));
+        let key = match self.drafts.get(id) {
+            Some(known) => known.draft.as_ref().map(|draft| draft.key),
+            None => published,
+        };
+        if let Some(Key(conversation)) = key {
+            self.frame.push(&Record::Ended { conversation });
+            let known = self.drafts.entry(id.clone()).or_default();
+            known.draft = None;
+            known.ended = published;
+        }
+    }
+}

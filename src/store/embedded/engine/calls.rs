@@ -1,0 +1,210 @@
+//! The calls of the contract, each handed to the commit thread or looked up in the hot state.
+
+use std::{future::ready, sync::atomic::Ordering};
+
+use tokio::sync::oneshot;
+
+use crate::store::embedded::{
+    commit::Command, commit::forget, commit::mark, commit::register, commit::roster, engine::EmbeddedStore,
+    hot::read::UnreadWalk,
+};
+use crate::{
+    domain::{
+        Audience, ConversationId, MessageId, Order, Receipts, RegisterOutcome, Registration, RosterChange,
+        Slot, Timestamp, UserId,
+    },
+    store::{
+        Answer, Half, Mark, Marked, MessageReceipts, Read, ReadersPart, RosterPart, Store, StoreError,
+        Unread, Vitals,
+    },
+};
+
+/// About what a list of ids takes: a pointer and a length each, the counters, and the text, shared by many.
+fn bytes_of<T>(ids: &[T]) -> usize {
+    64 * ids.len()
+}
+
+fn bytes_of_registrations(registrations: &[Registration]) -> usize {
+    let audiences = registrations.iter().map(|sent| match &sent.audience {
+        Audience::Roster => 0,
+        Audience::Users(users) => bytes_of(users),
+    });
+    audiences.sum::<usize>() + 4 * bytes_of(registrations)
+}
+
+fn bytes_of_marks(marks: &[Mark]) -> usize {
+    let read = marks.iter().map(|mark| match &mark.read {
+        Read::Messages(messages) => bytes_of(messages),
+        Read::UpTo(_) | Read::UpToOrder(_) => 0,
+    });
+    read.sum::<usize>() + 4 * bytes_of(marks)
+}
+
+impl Store for EmbeddedStore {
+    fn replace_roster(&self, conversation: ConversationId, members: Vec<UserId>) -> Answer<'_, RosterChange> {
+        self.write(bytes_of(&members), move |batch| roster::replace(batch, &conversation, &members))
+    }
+
+    fn change_roster(
+        &self,
+        conversation: ConversationId,
+        add: Vec<UserId>,
+        remove: Vec<UserId>,
+        members_max: usize,
+    ) -> Answer<'_, RosterChange> {
+        self.write(bytes_of(&add) + bytes_of(&remove), move |batch| {
+            roster::change(batch, &conversation, &add, &remove, members_max)
+        })
+    }
+
+    fn roster<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        after: Option<Slot>,
+        limit: usize,
+    ) -> Answer<'a, Option<RosterPart>> {
+        self.read(conversation, move |known| known?.roster(after, limit))
+    }
+
+    fn conversations<'a>(
+        &'a self,
+        after: Option<&'a ConversationId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Answer<'a, (Vec<ConversationId>, bool)> {
+        Box::pin(ready(Ok(self.hot.conversations_after(after, limit, now))))
+    }
+
+    fn forget_conversation(&self, conversation: ConversationId) -> Answer<'_, ()> {
+        self.write(0, move |batch| batch.end(&conversation))
+    }
+
+    fn register(
+        &self,
+        conversation: ConversationId,
+        registrations: Vec<Registration>,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<RegisterOutcome>> {
+        self.write(bytes_of_registrations(&registrations), move |batch| {
+            register::register(batch, &conversation, &registrations, now)
+        })
+    }
+
+    fn message<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        message: &'a MessageId,
+        now: Timestamp,
+    ) -> Answer<'a, Option<MessageReceipts>> {
+        self.read(conversation, move |known| known?.message(message, now))
+    }
+
+    fn messages<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        after: Option<Order>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Answer<'a, (Vec<MessageReceipts>, bool)> {
+        self.read(conversation, move |known| {
+            known.map_or_else(Default::default, |known| known.messages(after, limit, now))
+        })
+    }
+
+    fn forget_message(
+        &self,
+        conversation: ConversationId,
+        message: MessageId,
+        now: Timestamp,
+    ) -> Answer<'_, ()> {
+        self.write(0, move |batch| forget::forget_message(batch, &conversation, &message, now))
+    }
+
+    fn reset_message(
+        &self,
+        conversation: ConversationId,
+        message: MessageId,
+        now: Timestamp,
+    ) -> Answer<'_, bool> {
+        self.write(0, move |batch| forget::reset_message(batch, &conversation, &message, now))
+    }
+
+    fn mark(&self, marks: Vec<Mark>, now: Timestamp) -> Answer<'_, Vec<Marked>> {
+        let bytes = bytes_of_marks(&marks);
+        if !self.hot.has_cold() {
+            return self.write(bytes, move |batch| mark::mark(batch, marks, now));
+        }
+        Box::pin(async move {
+            self.fetch_ahead(&marks, now).await?;
+            self.write(bytes, move |batch| mark::mark(batch, marks, now)).await
+        })
+    }
+
+    fn unread<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        reader: &'a UserId,
+        now: Timestamp,
+    ) -> Answer<'a, Unread> {
+        let mut walk = UnreadWalk::default();
+        self.read(conversation, move |known| {
+            if let Some(known) = known {
+                known.unread(&mut walk, reader, now);
+            }
+            walk.found()
+        })
+    }
+
+    fn receipts<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        messages: &'a [MessageId],
+        now: Timestamp,
+    ) -> Answer<'a, Vec<Option<Receipts>>> {
+        self.read(conversation, move |known| {
+            messages.iter().map(|message| known?.receipts(message, now)).collect()
+        })
+    }
+
+    fn readers<'a>(
+        &'a self,
+        conversation: &'a ConversationId,
+        message: &'a MessageId,
+        half: Half,
+        after: Option<Slot>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Answer<'a, Option<ReadersPart>> {
+        self.read(conversation, move |known| known?.readers(message, half, after, limit, now))
+    }
+
+    fn sweep(&self, now: Timestamp) -> Answer<'_, usize> {
+        let (answer, swept) = oneshot::channel();
+        if let Err(error) = self.send(Command::Sweep(now, answer)) {
+            return Box::pin(ready(Err(error)));
+        }
+        Box::pin(async move { swept.await.map_err(|_| self.why_unanswered()) })
+    }
+
+    fn vitals(&self) -> Vitals {
+        Vitals {
+            can_commit: !self.pulse.has_failed() && !self.is_waiting_for_a_checkpoint() && self.is_open(),
+            conversations: self.hot.conversations(),
+            messages: self.hot.messages(),
+            commits: self.pulse.commits.load(Ordering::Relaxed),
+            writes: self.pulse.writes.load(Ordering::Relaxed),
+            journal_bytes: self.pulse.journal_bytes.load(Ordering::Relaxed),
+            checkpoints: self.pulse.checkpoints.load(Ordering::Relaxed),
+            hot_bytes: self.hot.bytes(),
+            page_bytes: self.pulse.page_bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            // Not on a thread of the runtime: the last checkpoint may take a while.
+            let _ = tokio::task::spawn_blocking(self.stop(true)).await;
+            if self.pulse.has_failed() { Err(StoreError::Failed) } else { Ok(()) }
+        })
+    }
+}

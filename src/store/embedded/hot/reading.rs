@@ -1,0 +1,165 @@
+//! Reading: what a read sees, and how it comes by pages that are cold.
+//!
+//! A read looks at the hot state once, and is answered if all it needed was there; that is nearly always so. Else what
+//! it missed is read from disk, off the threads that serve requests, and it looks once more, until nothing is missing.
+
+use std::{cell::RefCell, collections::HashMap, io, sync::Arc};
+
+use crate::domain::{ConversationId, Message, MessageId, Outline, Page, Position, Timestamp};
+use crate::store::embedded::{
+    hot::Hot,
+    hot::cell::Cell,
+    hot::conversation::{Conversation, HotPage, Place},
+    pages::{self, Extent, PageName},
+    stored::read_page,
+};
+
+/// How many pages are read from disk between two looks.
+const WANTED_MAX: usize = 64;
+
+/// How many pages a read holds at the most. A walk over more goes on where the last look stopped; no other read needs
+/// as many.
+const FETCHED_MAX: usize = 4 * WANTED_MAX;
+
+/// A page that was missing.
+#[derive(Debug)]
+struct Wanted {
+    id: ConversationId,
+    name: PageName,
+    extent: Extent,
+    outline: Outline,
+}
+
+/// One read, over all its looks.
+#[derive(Default)]
+pub(in crate::store::embedded) struct Reading {
+    /// What was read for it: it must get on even if memory is so short that the pages are dropped again at once.
+    fetched: HashMap<Extent, Arc<HotPage>>,
+    wanted: RefCell<Vec<Wanted>>,
+}
+
+/// A conversation as a read sees it.
+#[derive(Clone, Copy)]
+pub(in crate::store::embedded) struct View<'a> {
+    pub(in crate::store::embedded) id: &'a ConversationId,
+    pub(in crate::store::embedded) known: &'a Conversation,
+    reading: &'a Reading,
+}
+
+impl Reading {
+    /// Looks at the conversation under `id`. Publications to its shard wait meanwhile.
+    pub(in crate::store::embedded) fn with<T>(
+        &self,
+        hot: &Hot,
+        id: &ConversationId,
+        look: impl FnOnce(Option<View<'_>>) -> T,
+    ) -> T {
+        hot.with(id, |known| look(known.map(|known| View { id, known, reading: self })))
+    }
+
+    /// Whether the last look saw all that it asked for.
+    pub(in crate::store::embedded) fn is_done(&self) -> bool {
+        self.wanted.borrow().is_empty()
+    }
+
+    /// Reads what the last look missed.
+    pub(in crate::store::embedded) fn fetch(&mut self, hot: &Hot) -> io::Result<()> {
+        // Those of the looks before the last are not asked for again: who walks far remembers where it was.
+        if self.fetched.len() >= FETCHED_MAX {
+            self.fetched.clear();
+        }
+        for wanted in self.wanted.take() {
+            if let Some(page) = wanted.fetch(hot)? {
+                self.fetched.insert(wanted.extent, page);
+            }
+        }
+        hot.make_room();
+        Ok(())
+    }
+}
+
+impl Wanted {
+    /// None if the page has moved meanwhile: the next look tells where to.
+    fn fetch(&self, hot: &Hot) -> io::Result<Option<Arc<HotPage>>> {
+        let page = match hot.read_page(self.name, self.extent, &self.outline) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.is_there(hot) => return Ok(None),
+            page => page?,
+        };
+        hot.change_cell(&self.id, self.name, |cell| cell.warm(self.extent, page.clone()));
+        Ok(Some(page))
+    }
+
+    fn is_there(&self, hot: &Hot) -> bool {
+        hot.with(&self.id, |known| {
+            let known = known.filter(|known| known.key == self.name.conversation)?;
+            let cell = known.cells.get(self.name.number)?;
+            Some(cell.extent() == Some(self.extent))
+        })
+        .unwrap_or(false)
+    }
+}
+
+impl Hot {
+    /// Reads a page from disk. It shares with `outline` what they have in common.
+    pub(in crate::store::embedded) fn read_page(
+        &self,
+        name: PageName,
+        extent: Extent,
+        outline: &Outline,
+    ) -> io::Result<Arc<HotPage>> {
+        let bytes = pages::read(&self.pages, extent, name)?;
+        let shared = outline.audiences().map(|(slots, _)| slots);
+        read_page(&bytes, shared).map(Arc::new).map_err(io::Error::other)
+    }
+}
+
+impl<'a> View<'a> {
+    /// The page of a cell; none if it is cold: then the look is for nothing, and there will be another.
+    pub(in crate::store::embedded) fn page(&self, cell: &'a Cell) -> Option<&'a Page> {
+        let fetched = || self.reading.fetched.get(&cell.extent()?);
+        if let Some(hot) = cell.page().or_else(fetched) {
+            return Some(&hot.page);
+        }
+        let mut wanted = self.reading.wanted.borrow_mut();
+        if wanted.len() < WANTED_MAX && wanted.iter().all(|wanted| Some(wanted.extent) != cell.extent()) {
+            wanted.extend(cell.extent().map(|extent| Wanted {
+                id: self.id.clone(),
+                name: PageName { conversation: self.known.key, number: cell.number },
+                extent,
+                outline: cell.outline.clone(),
+            }));
+        }
+        None
+    }
+
+    /// Whether as many pages are missing as are read at once.
+    pub(in crate::store::embedded) fn is_enough(&self) -> bool {
+        self.reading.wanted.borrow().len() >= WANTED_MAX
+    }
+
+    /// The page and position of a live message.
+    pub(in crate::store::embedded) fn find(
+        &self,
+        id: &MessageId,
+        now: Timestamp,
+    ) -> Option<(&'a Page, Position)> {
+        let places = self.known.index.candidates(id).filter_map(|place| self.message_at(place, id));
+        // Of two lives of an id, one of them expired, the later has the higher order.
+        let (page, position, message) = places.max_by_key(|(.., message)| message.order)?;
+        (!message.expires_at.has_come(now)).then_some((page, position))
+    }
+
+    fn message_at(
+        &self,
+        Place { page, position }: Place,
+        id: &MessageId,
+    ) -> Option<(&'a Page, Position, &'a Message)> {
+        let cell = self.known.cells.get(page)?;
+        if !cell.outline.held().contains(position) {
+            return None;
+        }
+        let page = self.page(cell)?;
+        let message = page.message(position).filter(|message| message.id == *id)?;
+        Some((page, position, message))
+    }
+}

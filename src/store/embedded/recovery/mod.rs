@@ -1,0 +1,217 @@
+//! Recovery: from what is on disk to a store that can commit.
+//!
+//! The base gives each object as some checkpoint left it; the journal's records are then applied on top, each
+//! object skipping those it has. At the end the state is that of the last answered write, or of a write that was
+//! on its way when the process died.
+
+mod found;
+
+use std::{
+    fs::{File, TryLockError},
+    io::{self, Write},
+    path::Path,
+    thread::sleep,
+    time::Duration,
+};
+
+use crate::store::embedded::{
+    OpenError,
+    base::Base,
+    commit::Tracker,
+    hot::Hot,
+    journal::{self, Journal, Replayed, sync_directory},
+    pages::{self, Book},
+    record::FORMAT,
+    recovery::found::Found,
+};
+
+const LOCK: &str = "LOCK";
+const FORMAT_FILE: &str = "FORMAT";
+const FORMAT_NEW: &str = "FORMAT.new";
+const JOURNAL: &str = "journal";
+const PAGES: &str = "pages";
+
+/// A store that was recovered, in its parts.
+pub(super) struct Recovered {
+    pub(super) lock: File,
+    pub(super) base: Base,
+    pub(super) book: Book,
+    pub(super) journal: Journal,
+    pub(super) hot: Hot,
+    pub(super) tracker: Tracker,
+    pub(super) next_sequence: u64,
+}
+
+/// Opens the data directory, and makes one where there is none.
+pub(super) fn recover(path: &Path, hot_bytes_max: u64) -> Result<Recovered, OpenError> {
+    create_directory(path).map_err(OpenError::at(path))?;
+    let is_fresh = check_format(path)?;
+    let lock = lock(path)?;
+    if is_fresh {
+        write_format(path).map_err(OpenError::at(path))?;
+    }
+    let (journal_path, pages_path) = (path.join(JOURNAL), path.join(PAGES));
+    for directory in [&journal_path, &pages_path] {
+        std::fs::create_dir_all(directory).map_err(OpenError::at(directory))?;
+    }
+    sync_directory(path).map_err(OpenError::at(path))?;
+
+    let (mut found, mut book) = (Found::default(), Book::new(&pages_path));
+    let (base, covered) = Base::open(path, &mut |object, bytes| found.object(object, bytes, &mut book))?;
+    let replayed = read(path, covered, &mut found, &mut book)?;
+    pages::remove_others(&book)?;
+    journal::keep(&replayed)?;
+    let hot = Hot::new(pages_path, hot_bytes_max);
+    let tracker = found.finish(&hot).map_err(|what| OpenError::damaged(&Base::file_path(path), 0, what))?;
+    let next_sequence = replayed.next_sequence;
+    let journal = Journal::begin(&journal_path, replayed.segments, next_sequence)
+        .map_err(OpenError::at(&journal_path))?;
+    Ok(Recovered { lock, base, book, journal, hot, tracker, next_sequence })
+}
+
+/// What a data directory holds, by [`check`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// Conversations with a roster or a message.
+    pub conversations: u64,
+    /// Messages, expired ones among them.
+    pub messages: u64,
+    /// Pages in the page files, each read and checked.
+    pub pages: u64,
+    /// Records in the journal, whether or not a checkpoint has them.
+    pub records: u64,
+    /// Bytes at the journal's end of a write that was never answered; the next start cuts them off.
+    pub torn_bytes: u64,
+}
+
+/// Reads all of a data directory as a start would, and changes nothing in it; what must be copied for that goes to
+/// `scratch`, an empty directory. Fails as [`EmbeddedStore::open`](super::EmbeddedStore::open) would.
+pub fn check(path: &Path, scratch: &Path) -> Result<Checked, OpenError> {
+    if check_format(path)? {
+        return Err(OpenError::Empty { path: path.to_owned() });
+    }
+    let _lock = lock(path)?;
+    let pages_path = path.join(PAGES);
+    let (mut found, mut book) = (Found::default(), Book::new(&pages_path));
+    let covered = Base::look(path, scratch, &mut |object, bytes| found.object(object, bytes, &mut book))?;
+    let replayed = read(path, covered, &mut found, &mut book)?;
+    let hot = Hot::new(pages_path, u64::MAX);
+    found.finish(&hot).map_err(|what| OpenError::damaged(&Base::file_path(path), 0, what))?;
+    Ok(Checked {
+        conversations: hot.conversations(),
+        messages: hot.messages(),
+        pages: book.by_file().values().map(|extents| extents.len() as u64).sum(),
+        records: replayed.next_sequence - replayed.first_sequence,
+        torn_bytes: replayed.torn_bytes,
+    })
+}
+
+/// Reads pages and journal behind a base that covers the records before `covered`.
+fn read(
+    path: &Path,
+    covered: Option<u64>,
+    found: &mut Found,
+    book: &mut Book,
+) -> Result<Replayed, OpenError> {
+    let (journal_path, pages_path) = (path.join(JOURNAL), path.join(PAGES));
+    pages::scan(book, &mut |name, extent, bytes| found.page(name, extent, bytes))?;
+    found.all_pages();
+    let replayed =
+        journal::replay(&journal_path, |sequence, record| found.replay(sequence, record, &pages_path))?;
+    check_covered(&Base::file_path(path), &journal_path, covered, &replayed, found.sequence_highest())?;
+    Ok(replayed)
+}
+
+/// Checks that base and journal belong together. sled opens without what it cannot read, so that an old state of it is
+/// far likelier than a lost segment.
+fn check_covered(
+    base_file: &Path,
+    journal_path: &Path,
+    covered: Option<u64>,
+    replayed: &Replayed,
+    sequence_highest: u64,
+) -> Result<(), OpenError> {
+    let (first, next) = (replayed.first_sequence, replayed.next_sequence);
+    let what = match covered {
+        None if first > 1 => "it is empty, and the journal does not begin at 1",
+        Some(covered) if first > covered => {
+            "it ends before the journal begins: it has lost its end, or the journal its first file"
+        }
+        Some(covered) if covered > next || sequence_highest >= next => {
+            return Err(OpenError::damaged(journal_path, 0, "it ends before records that the base has"));
+        }
+        _ => return Ok(()),
+    };
+    Err(OpenError::damaged(base_file, 0, what))
+}
+
+/// Makes the directory and those above it, so that their names survive a power cut.
+fn create_directory(path: &Path) -> io::Result<()> {
+    let mut missing = Vec::new();
+    let mut above = Some(path);
+    while let Some(directory) = above.filter(|directory| !directory.exists()) {
+        missing.push(directory);
+        above = directory
+            .parent()
+            .map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    }
+    std::fs::create_dir_all(path)?;
+    for directory in missing.into_iter().chain(above) {
+        sync_directory(directory)?;
+    }
+    Ok(())
+}
+
+/// How long a lock may outlive its process: until the last copy of its descriptor is closed, which a child may have.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let lock = path.join(LOCK);
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&lock).map_err(OpenError::at(&lock))?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(OpenError::at(&lock)(error)),
+        }
+    }
+    Err(OpenError::Locked { path: path.to_owned() })
+}
+
+/// Refuses a directory that is somebody else's, or of a newer version, and says whether it is fresh.
+fn check_format(path: &Path) -> Result<bool, OpenError> {
+    let format = path.join(FORMAT_FILE);
+    match std::fs::read_to_string(&format) {
+        Ok(text) => {
+            let version = text.trim().strip_prefix("seenby ").and_then(|version| version.parse::<u32>().ok());
+            match version {
+                Some(version) if version == u32::from(FORMAT) => Ok(false),
+                Some(other) if other > u32::from(FORMAT) => {
+                    Err(OpenError::Newer { path: format, format: other })
+                }
+                Some(1) => Err(OpenError::Older { path: format, format: 1 }),
+                _ => Err(OpenError::damaged(&format, 0, "it does not name a format of seenby")),
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut names = std::fs::read_dir(path).map_err(OpenError::at(path))?;
+            // A file system that is mounted there brings one of its own.
+            let is_ours = |name: &std::ffi::OsStr| name == LOCK || name == FORMAT_NEW || name == "lost+found";
+            if names.any(|entry| entry.is_ok_and(|entry| !is_ours(&entry.file_name()))) {
+                return Err(OpenError::NotOurs { path: path.to_owned() });
+            }
+            Ok(true)
+        }
+        Err(error) => Err(OpenError::at(&format)(error)),
+    }
+}
+
+fn write_format(path: &Path) -> io::Result<()> {
+    let mut file = File::create(path.join(FORMAT_NEW))?;
+    writeln!(file, "seenby {FORMAT}")?;
+    file.sync_all()?;
+    std::fs::rename(path.join(FORMAT_NEW), path.join(FORMAT_FILE))?;
+    sync_directory(path)
+}
