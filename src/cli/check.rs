@@ -1,6 +1,6 @@
 //! `seenby check`: whether a start would find all that was answered, told without one.
 
-use std::{fs, io, path::PathBuf, process::ExitCode};
+use std::{fs, io, os::unix::fs::DirBuilderExt, path::PathBuf, process::ExitCode};
 
 use super::{complain, print_line};
 use crate::store::embedded::{self, Checked, OpenError};
@@ -44,7 +44,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
 fn check(args: &Args) -> Result<Checked, OpenError> {
     let scratch = std::env::temp_dir().join(format!("seenby-check-{}", std::process::id()));
     let at = |source: io::Error| OpenError::Io { path: scratch.clone(), source };
-    fs::create_dir(&scratch).map_err(at)?;
+    // The names of users go there.
+    fs::DirBuilder::new().mode(0o700).create(&scratch).map_err(at)?;
     let checked = embedded::check(&args.directory, &scratch);
     fs::remove_dir_all(&scratch).map_err(at)?;
     checked

@@ -177,7 +177,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         // The store has logged the cause where it met it.
         let code = match error {
-            StoreError::Failed => Code::StoreFailed,
+            StoreError::Failed | StoreError::Unreadable => Code::StoreFailed,
             StoreError::Overloaded => Code::Overloaded,
             StoreError::Closed => Code::NotReady,
         };

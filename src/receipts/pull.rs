@@ -29,7 +29,7 @@ impl Screen {
 }
 
 impl Ledger {
-    /// Pulls the messages of one screen, which may lie in several conversations. Never waits for a disk, and
+    /// Pulls the messages of one screen, which may lie in several conversations. Never waits for a write to disk, and
     /// costs the same for 10 readers as for 10,000.
     pub async fn pull(
         &self,

@@ -28,6 +28,9 @@ pub enum StoreError {
     /// A write failed once; the engine accepts no more until it is started anew. Reads go on.
     #[error("the store failed to write and accepts no more; the cause is in the log")]
     Failed,
+    /// A page that the call needs cannot be read from disk. Others may be.
+    #[error("a page could not be read from disk; the cause is in the log")]
+    Unreadable,
     /// More writes wait than the engine holds. Nothing of this one was done; it may be sent again.
     #[error("too many writes are waiting")]
     Overloaded,

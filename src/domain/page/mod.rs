@@ -47,7 +47,8 @@ impl Page {
         &self.outline
     }
 
-    /// Whether the last position is taken. Messages that went leave gaps, which are not filled again.
+    /// Whether the last position is taken. Messages that went leave gaps; one at the end is filled once the
+    /// page was read back from where it was stored.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.messages.len() >= PAGE_MESSAGES_MAX

@@ -37,6 +37,8 @@ enum Seen {
     Gone,
     /// The last checkpoint met it after it had changed.
     Clean,
+    /// It is not in memory, which must not be.
+    Lost,
     /// It is to be written.
     Dirty(Arc<HotPage>, u32),
 }
@@ -192,7 +194,7 @@ impl Checkpointer {
                 shelves.insert((*key, number.0 / SHELF_PAGES));
             }
         }
-        let moved = self.book.clean()?;
+        let moved = self.book.clean(|| self.base.work().step())?;
         shelves
             .extend(moved.iter().map(|moved| (moved.name.conversation, moved.name.number.0 / SHELF_PAGES)));
         self.base.work().step();
@@ -237,7 +239,7 @@ impl Checkpointer {
             None => Seen::Gone,
             Some(cell) if cell.is_clean() => Seen::Clean,
             // A copy shares all with the original, so that the bytes are made without holding anyone up.
-            Some(cell) => cell.page().map_or(Seen::Clean, |page| Seen::Dirty(page.clone(), cell.stamp())),
+            Some(cell) => cell.page().map_or(Seen::Lost, |page| Seen::Dirty(page.clone(), cell.stamp())),
         });
         match seen.unwrap_or(Seen::Gone) {
             Seen::Gone => {
@@ -245,6 +247,7 @@ impl Checkpointer {
                 Ok(None)
             }
             Seen::Clean => Ok(None),
+            Seen::Lost => Err(io::Error::other("a page that has changed is not in memory")),
             Seen::Dirty(page, stamp) => {
                 let extent = self.book.put(&changed.id, name, &page_bytes(&page))?;
                 Ok(Some(Written { id: changed.id.clone(), name, stamp, extent }))

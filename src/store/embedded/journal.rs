@@ -107,6 +107,11 @@ impl Journal {
         Ok(())
     }
 
+    /// Whether it holds no record.
+    pub(super) fn is_empty(&self) -> bool {
+        self.segments.iter().all(|(_, length)| *length == HEAD_BYTES as u64)
+    }
+
     /// Bytes on disk, over all segments.
     pub(super) fn bytes(&self) -> u64 {
         self.segments.iter().map(|(_, length)| length).sum()

@@ -94,13 +94,12 @@ impl Home {
 
     /// Removes all homes but this, and what was to be one.
     pub(in crate::store::embedded) fn remove_others(&self) -> io::Result<()> {
-        for entry in fs::read_dir(&self.data)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let is_home = name.to_str().is_some_and(|name| name.starts_with(PREFIX));
-            if is_home && entry.path() != self.path() {
-                fs::remove_dir_all(entry.path())?;
-            }
+        for number in numbers(&self.data)?.into_iter().filter(|number| *number != self.number) {
+            fs::remove_dir_all(Self { data: self.data.clone(), number }.path())?;
+        }
+        match fs::remove_dir_all(self.next().building()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
         sync_directory(&self.data)
     }

@@ -19,6 +19,7 @@ use crate::store::embedded::{
     hot::span::Span,
     journal::Frame,
     record::Record,
+    watchdog::Work,
 };
 
 /// A commit takes no more writes once it has so many bytes of journal.
@@ -99,9 +100,9 @@ impl Draft {
 }
 
 impl<'a> Batch<'a> {
-    /// An empty batch, whose first record will have the number `sequence`.
-    pub(in crate::store::embedded) fn new(hot: &'a Hot, sequence: u64) -> Self {
-        Self { hot, frame: Frame::new(sequence), drafts: HashMap::new(), fetched: Fetched::new(hot) }
+    /// An empty batch, whose first record will have the number `sequence`. What it reads from disk is progress of `work`.
+    pub(in crate::store::embedded) fn new(hot: &'a Hot, sequence: u64, work: &'a Work) -> Self {
+        Self { hot, frame: Frame::new(sequence), drafts: HashMap::new(), fetched: Fetched::new(hot, work) }
     }
 
     /// Whether it should take no more writes: what it holds must not outgrow memory.

@@ -163,7 +163,10 @@ impl Editing<'_> {
         order: Order,
         now: Timestamp,
     ) -> bool {
-        let first = self.published.and_then(|published| published.expires_first);
+        let drafted = self.draft.pages.values().flatten();
+        let drafted = drafted.filter_map(|hot| hot.page.outline().expires_first());
+        let published = self.published.and_then(|published| published.expires_first);
+        let first = drafted.chain(published).min();
         let next = self.outlines(open).next();
         first.is_none_or(|first| !first.has_come(now))
             && next.is_some_and(|(_, outline)| outline.order_first() <= Some(order))
@@ -253,11 +256,11 @@ impl Target for Editing<'_> {
         self.draft.pages.get_mut(&number)?.as_mut()
     }
 
-    fn page_or_new(&mut self, number: PageNumber) -> &mut HotPage {
-        if Target::page(self, number, u64::MAX).is_none() {
+    fn page_or_new(&mut self, number: PageNumber, sequence: u64) -> Option<&mut HotPage> {
+        if Target::page(self, number, sequence).is_none() {
             self.draft.pages.insert(number, Some(HotPage::default()));
         }
-        Target::page(self, number, u64::MAX).expect("invariant: it is there now")
+        Target::page(self, number, sequence)
     }
 
     fn held(&self, number: PageNumber, _: u64) -> Option<Positions> {

@@ -8,6 +8,7 @@ use crate::store::embedded::{
     hot::cell::Cell,
     hot::conversation::{Conversation, HotPage},
     pages::{Extent, PageName},
+    watchdog::Work,
 };
 
 /// A page, for as long as it is looked at.
@@ -37,13 +38,14 @@ impl Deref for Looked<'_> {
 /// Pages that were cold when this commit looked at them, and what went wrong with one.
 pub(in crate::store::embedded) struct Fetched<'a> {
     hot: &'a Hot,
+    work: &'a Work,
     pages: RefCell<HashMap<Extent, Arc<HotPage>>>,
     failure: RefCell<Option<io::Error>>,
 }
 
 impl<'a> Fetched<'a> {
-    pub(in crate::store::embedded) fn new(hot: &'a Hot) -> Self {
-        Self { hot, pages: RefCell::default(), failure: RefCell::default() }
+    pub(in crate::store::embedded) fn new(hot: &'a Hot, work: &'a Work) -> Self {
+        Self { hot, work, pages: RefCell::default(), failure: RefCell::default() }
     }
 
     /// How many there are.
@@ -75,6 +77,8 @@ impl<'a> Fetched<'a> {
 
     fn fetch(&self, conversation: &Conversation, cell: &Cell) -> Option<Arc<HotPage>> {
         let extent = cell.extent()?;
+        // Each page that has come is progress.
+        self.work.step();
         let name = PageName { conversation: conversation.key, number: cell.number };
         match self.hot.read_page(name, extent, &cell.outline) {
             Ok(page) => {

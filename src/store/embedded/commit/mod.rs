@@ -166,8 +166,8 @@ impl Committer {
 
     /// Commits `first` and the writes that wait behind it; returns the command that ended the batch, if one did.
     fn commit(&mut self, first: Write, commands: &Receiver<Command>) -> Option<Command> {
-        let hot = self.hot.clone();
-        let mut batch = Batch::new(&hot, self.next_sequence);
+        let (hot, work) = (self.hot.clone(), self.work.clone());
+        let mut batch = Batch::new(&hot, self.next_sequence, &work);
         let mut settles = Vec::new();
         let mut left_over = None;
         let mut next = Some(first);
@@ -232,7 +232,9 @@ impl Committer {
     fn tend(&mut self, command: Command) {
         match command {
             Command::Rotate(answer) => {
-                let dirty = self.tracker.dirty.take();
+                // Records that cancel each other out leave nothing to write, and must go all the same.
+                let dirty =
+                    self.tracker.dirty.take().or_else(|| (!self.journal.is_empty()).then(Dirty::default));
                 if let Some(Err(error)) = dirty.as_ref().map(|_| self.journal.rotate(self.next_sequence)) {
                     self.pulse.fail("a segment of the journal could not be begun", &error);
                     return;
@@ -260,8 +262,8 @@ impl Committer {
             }
             return None;
         }
-        let hot = self.hot.clone();
-        let mut batch = Batch::new(&hot, self.next_sequence);
+        let (hot, work) = (self.hot.clone(), self.work.clone());
+        let mut batch = Batch::new(&hot, self.next_sequence, &work);
         let swept: usize =
             due.into_iter().map(|(id, pages)| forget::sweep(&mut batch, &id, &pages, sweep.now)).sum();
         if self.finish(batch).is_ok() {

@@ -5,8 +5,14 @@ use std::{future::ready, sync::atomic::Ordering};
 use tokio::sync::oneshot;
 
 use crate::store::embedded::{
-    commit::Command, commit::forget, commit::mark, commit::register, commit::roster, engine::EmbeddedStore,
-    hot::read::UnreadWalk,
+    commit::Command,
+    commit::draft::Batch,
+    commit::forget,
+    commit::mark,
+    commit::register,
+    commit::roster,
+    engine::EmbeddedStore,
+    hot::read::{MessagesWalk, UnreadWalk},
 };
 use crate::{
     domain::{
@@ -85,8 +91,13 @@ impl Store for EmbeddedStore {
         registrations: Vec<Registration>,
         now: Timestamp,
     ) -> Answer<'_, Vec<RegisterOutcome>> {
-        self.write(bytes_of_registrations(&registrations), move |batch| {
-            register::register(batch, &conversation, &registrations, now)
+        let bytes = bytes_of_registrations(&registrations);
+        Box::pin(async move {
+            let messages = registrations.iter().map(|sent| &sent.message);
+            self.fetch_for_messages(&conversation, messages, now).await?;
+            let decide =
+                move |batch: &mut Batch<'_>| register::register(batch, &conversation, &registrations, now);
+            self.write(bytes, decide).await
         })
     }
 
@@ -106,8 +117,10 @@ impl Store for EmbeddedStore {
         limit: usize,
         now: Timestamp,
     ) -> Answer<'a, (Vec<MessageReceipts>, bool)> {
+        let mut walk = MessagesWalk::from(after);
         self.read(conversation, move |known| {
-            known.map_or_else(Default::default, |known| known.messages(after, limit, now))
+            known.iter().for_each(|known| known.messages(&mut walk, limit, now));
+            walk.found()
         })
     }
 
@@ -117,7 +130,10 @@ impl Store for EmbeddedStore {
         message: MessageId,
         now: Timestamp,
     ) -> Answer<'_, ()> {
-        self.write(0, move |batch| forget::forget_message(batch, &conversation, &message, now))
+        Box::pin(async move {
+            self.fetch_for_messages(&conversation, std::iter::once(&message), now).await?;
+            self.write(0, move |batch| forget::forget_message(batch, &conversation, &message, now)).await
+        })
     }
 
     fn reset_message(
@@ -126,16 +142,16 @@ impl Store for EmbeddedStore {
         message: MessageId,
         now: Timestamp,
     ) -> Answer<'_, bool> {
-        self.write(0, move |batch| forget::reset_message(batch, &conversation, &message, now))
+        Box::pin(async move {
+            self.fetch_for_messages(&conversation, std::iter::once(&message), now).await?;
+            self.write(0, move |batch| forget::reset_message(batch, &conversation, &message, now)).await
+        })
     }
 
     fn mark(&self, marks: Vec<Mark>, now: Timestamp) -> Answer<'_, Vec<Marked>> {
         let bytes = bytes_of_marks(&marks);
-        if !self.hot.has_cold() {
-            return self.write(bytes, move |batch| mark::mark(batch, marks, now));
-        }
         Box::pin(async move {
-            self.fetch_ahead(&marks, now).await?;
+            self.fetch_for_marks(&marks, now).await?;
             self.write(bytes, move |batch| mark::mark(batch, marks, now)).await
         })
     }
@@ -148,9 +164,7 @@ impl Store for EmbeddedStore {
     ) -> Answer<'a, Unread> {
         let mut walk = UnreadWalk::default();
         self.read(conversation, move |known| {
-            if let Some(known) = known {
-                known.unread(&mut walk, reader, now);
-            }
+            known.iter().for_each(|known| known.unread(&mut walk, reader, now));
             walk.found()
         })
     }

@@ -16,7 +16,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::store::embedded::{
     OpenError, Options,
@@ -30,12 +30,17 @@ use crate::store::embedded::{
     watchdog::{self, Work},
 };
 use crate::{
-    domain::{ConversationId, Timestamp},
+    domain::{ConversationId, MessageId, Timestamp},
     store::{Answer, Mark, StoreError},
 };
 
-/// How many marks' pages are looked for at once.
+/// How many reads may wait for pages from disk at once; one more waits for its turn. They are among the files that the
+/// process may have open beside its connections.
+const FETCHES_MAX: usize = 32;
+
+/// How many marks' pages are looked for at once, and how often at the most.
 const MARKS_AHEAD: usize = 64;
+const LOOKS_AHEAD: usize = 64;
 
 /// A store in a directory of this machine. Dropping it without [`Store::close`](crate::store::Store::close) leaves it as a crash would.
 pub struct EmbeddedStore {
@@ -44,6 +49,8 @@ pub struct EmbeddedStore {
     journal_bytes_refuse: u64,
     commands: SyncSender<Command>,
     wishes: SyncSender<Wish>,
+    /// Reads that may have the disk bring them pages at once: each has a file open, and memory for what it brings.
+    fetches: Semaphore,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -103,7 +110,15 @@ impl EmbeddedStore {
         let watchdog = spawn("watchdog", Box::new(move || watchdog::watch(works, &watch_in)))?;
         let threads = Mutex::new(Some(Threads { committer, checkpointer, watchdog, watch, lock }));
         let journal_bytes_refuse = options.journal_bytes_max.saturating_mul(4);
-        Ok(Self { hot, pulse, journal_bytes_refuse, commands, wishes, threads })
+        Ok(Self {
+            hot,
+            pulse,
+            journal_bytes_refuse,
+            commands,
+            wishes,
+            fetches: Semaphore::new(FETCHES_MAX),
+            threads,
+        })
     }
 
     /// Makes a checkpoint now, and returns when it is done (or has failed).
@@ -186,32 +201,61 @@ impl EmbeddedStore {
 
     /// Reads from disk what the last look missed.
     async fn fetch(&self, mut reading: Reading) -> Result<Reading, StoreError> {
-        let (hot, pulse) = (self.hot.clone(), self.pulse.clone());
+        let hot = self.hot.clone();
         let fetch = move || match reading.fetch(&hot) {
             Ok(()) => Ok(reading),
             Err(error) => {
-                pulse.fail("a page could not be read", &error);
-                Err(StoreError::Failed)
+                // What was answered is as durable as before: this call fails, and no other.
+                tracing::error!("a page could not be read: {error}");
+                Err(StoreError::Unreadable)
             }
         };
+        let Ok(_turn) = self.fetches.acquire().await else { return Err(StoreError::Closed) };
         tokio::task::spawn_blocking(fetch).await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Brings the pages into memory that marks are about to change, so that the commit thread need not wait for a
     /// disk. What it misses all the same, it reads itself.
-    pub(super) async fn fetch_ahead(&self, marks: &[Mark], now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn fetch_for_marks(&self, marks: &[Mark], now: Timestamp) -> Result<(), StoreError> {
         for marks in marks.chunks(MARKS_AHEAD) {
-            let reading = Reading::default();
-            for mark in marks {
-                reading.with(&self.hot, &mark.conversation, |known| {
-                    if let Some(view) = known {
-                        view.ahead_of_mark(mark, now);
-                    }
-                });
+            self.fetch_ahead(|reading| {
+                for mark in marks {
+                    reading.with(&self.hot, &mark.conversation, |known| {
+                        known.iter().for_each(|view| view.ahead_of_mark(mark, now));
+                    });
+                }
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// The same for messages that are about to be registered or to go.
+    pub(super) async fn fetch_for_messages(
+        &self,
+        conversation: &ConversationId,
+        messages: impl Iterator<Item = &MessageId> + Clone,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.fetch_ahead(|reading| {
+            reading.with(&self.hot, conversation, |known| {
+                known.iter().for_each(|view| view.ahead_of_messages(messages.clone(), now));
+            });
+        })
+        .await
+    }
+
+    async fn fetch_ahead(&self, look: impl Fn(&Reading)) -> Result<(), StoreError> {
+        if !self.hot.has_cold() {
+            return Ok(());
+        }
+        let mut reading = Reading::default();
+        for _ in 0..LOOKS_AHEAD {
+            look(&reading);
+            if reading.is_done() {
+                break;
             }
-            if !reading.is_done() {
-                self.fetch(reading).await?;
-            }
+            reading = self.fetch(reading).await?;
         }
         Ok(())
     }

@@ -25,6 +25,13 @@ pub(in crate::store::embedded) struct Key(pub(in crate::store::embedded) u64);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::store::embedded) struct PageNumber(pub(in crate::store::embedded) u32);
 
+impl PageNumber {
+    /// The one after it. Numbers end where only a damaged one could be.
+    pub(in crate::store::embedded) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 /// Where a message stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store::embedded) struct Place {
@@ -126,8 +133,8 @@ pub(in crate::store::embedded) trait Target {
     fn head(&mut self) -> &mut Head;
     /// The page, to be changed by the record `sequence`; none if there is none (any more), or it has the record.
     fn page(&mut self, number: PageNumber, sequence: u64) -> Option<&mut HotPage>;
-    /// The page, to be changed, and made if there is none.
-    fn page_or_new(&mut self, number: PageNumber) -> &mut HotPage;
+    /// The page, to be changed by the record `sequence`, and made if there is none; none if it has the record.
+    fn page_or_new(&mut self, number: PageNumber, sequence: u64) -> Option<&mut HotPage>;
     /// Which positions of the page hold a message; none if there is no page, or it has the record `sequence`.
     fn held(&self, number: PageNumber, sequence: u64) -> Option<Positions>;
     /// The page goes, with all that it holds.
@@ -232,13 +239,11 @@ fn register(
     let head = target.head();
     head.sequence = head.sequence.max(sequence);
     head.order_highest = head.order_highest.max(Some(message.order));
-    head.page_next = head.page_next.max(place.page.0 + 1);
+    head.page_next = head.page_next.max(place.page.next().0);
     // The roster's own set, where it is the same one, so that both stand in memory once.
     let members = head.members.as_ref().map(|members| members.slots.clone());
-    let hot = target.page_or_new(place.page);
-    if hot.sequence >= sequence {
-        return Ok(());
-    }
+    let hot = target.page_or_new(place.page, sequence).filter(|hot| hot.sequence < sequence);
+    let Some(hot) = hot else { return Ok(()) };
     let audience = match audience {
         StoredAudience::Slots(slots) => shared(slots).ok_or("a set of slots does not read")?,
         StoredAudience::As(other) => {

@@ -9,6 +9,25 @@ use crate::{
     store::{Half, Mark, MessageReceipts, Read, ReadersPart, RosterPart, Unread},
 };
 
+/// A walk over messages, as far as it has come.
+#[derive(Debug, Clone)]
+pub(in crate::store::embedded) struct MessagesWalk {
+    after: Option<Order>,
+    part: Vec<MessageReceipts>,
+    has_more: bool,
+}
+
+impl MessagesWalk {
+    pub(in crate::store::embedded) fn from(after: Option<Order>) -> Self {
+        Self { after, part: Vec::new(), has_more: false }
+    }
+
+    /// What was found, and whether there is more, once the walk is at its end.
+    pub(in crate::store::embedded) fn found(&self) -> (Vec<MessageReceipts>, bool) {
+        (self.part.clone(), self.has_more)
+    }
+}
+
 /// A walk over what a reader has not read, as far as it has come.
 #[derive(Debug, Clone, Default)]
 pub(in crate::store::embedded) struct UnreadWalk {
@@ -63,36 +82,40 @@ impl View<'_> {
         })
     }
 
-    /// Part of the live messages, oldest first, and whether there are more.
-    pub(in crate::store::embedded) fn messages(
-        &self,
-        after: Option<Order>,
-        limit: usize,
-        now: Timestamp,
-    ) -> (Vec<MessageReceipts>, bool) {
-        let mut part = Vec::new();
+    /// Goes on with a part of the live messages, oldest first, up to the first page that is missing.
+    pub(in crate::store::embedded) fn messages(&self, walk: &mut MessagesWalk, limit: usize, now: Timestamp) {
         let mut missing = 0;
+        let after = walk.after;
         for cell in self.known.cells.iter().filter(|cell| cell.outline.order_last() > after) {
-            let Some(page) = self.page(cell) else {
-                missing += 1;
-                // About as many as a part needs are read at once.
-                if missing > limit / PAGE_MESSAGES_MAX {
-                    break;
-                }
+            if walk.has_more || cell.outline.live(now).is_some_and(Positions::is_empty) {
                 continue;
-            };
-            let live = page.live(now);
-            for (position, message) in page.messages().filter(|(_, message)| Some(message.order) > after) {
-                if !live.contains(position) {
-                    continue;
-                }
-                if part.len() == limit {
-                    return (part, true);
-                }
-                part.extend(self.shown(page, position, message));
+            }
+            let page = self.page(cell);
+            missing += usize::from(page.is_none());
+            // About as many as a part needs are read at once.
+            if missing > limit / PAGE_MESSAGES_MAX {
+                break;
+            }
+            if let Some(page) = page.filter(|_| missing == 0) {
+                self.messages_of(page, walk, limit, now);
             }
         }
-        (part, false)
+    }
+
+    fn messages_of(&self, page: &Page, walk: &mut MessagesWalk, limit: usize, now: Timestamp) {
+        let live = page.live(now);
+        let after = walk.after;
+        for (position, message) in page.messages().filter(|(_, message)| Some(message.order) > after) {
+            if !live.contains(position) {
+                continue;
+            }
+            if walk.part.len() == limit {
+                walk.has_more = true;
+                return;
+            }
+            walk.part.extend(self.shown(page, position, message));
+            walk.after = Some(message.order);
+        }
     }
 
     /// Goes on with what `reader` still has to read, up to the first page that is missing. Pages that the reader has
@@ -107,7 +130,8 @@ impl View<'_> {
             if asked.is_empty() || live.is_some_and(Positions::is_empty) {
                 continue;
             }
-            let is_needed = live.is_none() || cell.number < span.end || walk.unread.first.is_none();
+            let has_first = walk.unread.first.is_some() || is_missing;
+            let is_needed = live.is_none() || cell.number < span.end || !has_first;
             let page = if is_needed { self.page(cell) } else { None };
             is_missing |= is_needed && page.is_none();
             if is_missing {
@@ -124,7 +148,7 @@ impl View<'_> {
                 let first = open.iter().next().and_then(|position| page?.message(position));
                 walk.unread.first = first.map(|message| message.id.clone());
             }
-            walk.at = PageNumber(cell.number.0 + 1);
+            walk.at = cell.number.next();
         }
     }
 
@@ -162,6 +186,20 @@ impl View<'_> {
                 self.ahead_of_range(&mark.reader, order.map(|message| message.order), now);
             }
             Read::UpToOrder(order) => self.ahead_of_range(&mark.reader, Some(*order), now),
+        }
+    }
+
+    /// The same for messages that are registered or go: where they may stand, and where the next one will.
+    pub(in crate::store::embedded) fn ahead_of_messages<'m>(
+        &self,
+        messages: impl Iterator<Item = &'m MessageId>,
+        now: Timestamp,
+    ) {
+        for message in messages {
+            self.find(message, now);
+        }
+        if let Some(newest) = self.known.cells.iter().next_back() {
+            self.page(newest);
         }
     }
 

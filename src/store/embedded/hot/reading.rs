@@ -17,9 +17,9 @@ use crate::store::embedded::{
 /// How many pages are read from disk between two looks.
 const WANTED_MAX: usize = 64;
 
-/// How many pages a read holds at the most. A walk over more goes on where the last look stopped; no other read needs
-/// as many.
-const FETCHED_MAX: usize = 4 * WANTED_MAX;
+/// When a read holds so many pages, it drops them before it has more read. Walks go on where the last look stopped; no
+/// other read needs more than a pull has messages.
+const FETCHED_MAX: usize = 2 * WANTED_MAX;
 
 /// A page that was missing.
 #[derive(Debug)]
@@ -82,7 +82,8 @@ impl Wanted {
     /// None if the page has moved meanwhile: the next look tells where to.
     fn fetch(&self, hot: &Hot) -> io::Result<Option<Arc<HotPage>>> {
         let page = match hot.read_page(self.name, self.extent, &self.outline) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.is_there(hot) => return Ok(None),
+            // Its file may have gone, and another taken its number.
+            Err(_) if !self.is_there(hot) => return Ok(None),
             page => page?,
         };
         hot.change_cell(&self.id, self.name, |cell| cell.warm(self.extent, page.clone()));

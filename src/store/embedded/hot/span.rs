@@ -97,7 +97,7 @@ impl Spans {
 
 impl Span {
     pub(in crate::store::embedded) fn having_read(self, page: PageNumber) -> Self {
-        Self { end: self.end.max(PageNumber(page.0 + 1)), ..self }
+        Self { end: self.end.max(page.next()), ..self }
     }
 
     pub(in crate::store::embedded) fn reopened(self, page: PageNumber) -> Self {

@@ -32,6 +32,9 @@ const UNSYNCED_BYTES: u64 = 4 << 20;
 const GARBAGE_BYTES: u64 = 256 << 10;
 const GARBAGE_SHARE: u64 = 8;
 
+/// When a checkpoint has moved so much, the rest is left to the next.
+const MOVED_BYTES: u64 = 64 << 20;
+
 /// The pages of one conversation.
 #[derive(Debug)]
 struct Filed {
@@ -191,7 +194,7 @@ impl Book {
         let last = self.files.last_key_value().map(|(number, used)| (*number, used.bytes));
         let (number, is_new) = match last {
             Some((number, bytes)) if number > self.closed && bytes < FILE_BYTES => (number, false),
-            Some((number, _)) => (number + 1, true),
+            Some((number, _)) => (number.max(self.closed) + 1, true),
             None => (self.closed + 1, true),
         };
         if self.open.as_ref().is_none_or(|(open, _)| *open != number) {
@@ -214,8 +217,9 @@ impl Book {
         Ok(file)
     }
 
-    /// Empties files until little is garbage: what lives in them is appended anew.
-    pub(in crate::store::embedded) fn clean(&mut self) -> io::Result<Vec<Moved>> {
+    /// Empties files until little is garbage, or much was moved: what lives in them is appended anew. Calls `step` with
+    /// each page.
+    pub(in crate::store::embedded) fn clean(&mut self, step: impl Fn()) -> io::Result<Vec<Moved>> {
         let emptied = self.to_be_emptied();
         let Some(last) = emptied.last() else { return Ok(Vec::new()) };
         self.closed = self.closed.max(*last);
@@ -228,6 +232,7 @@ impl Book {
         }
         found.sort_unstable_by_key(|(from, ..)| *from);
         for (from, name, id) in found {
+            step();
             let page = super::read(&self.directory, from, name)?;
             let to = self.put(&id, name, &page)?;
             moved.push(Moved { id, name, from, to });
@@ -237,15 +242,22 @@ impl Book {
 
     fn to_be_emptied(&self) -> BTreeSet<u32> {
         let live: u64 = self.files.values().map(|used| used.live).sum();
-        let mut garbage: u64 = self.files.values().map(|used| used.bytes - used.live).sum();
+        // Files of which nothing lives go by themselves.
+        let in_use = self.files.values().filter(|used| used.live > 0);
+        let mut garbage: u64 = in_use.map(|used| used.bytes - used.live).sum();
         let mut candidates: Vec<_> = self.files.iter().filter(|(_, used)| used.live > 0).collect();
         candidates.sort_by_key(|(_, used)| used.live * 1_000 / used.bytes.max(1));
         let mut emptied = BTreeSet::new();
+        let mut moved = 0;
         for (number, used) in candidates {
-            if garbage <= GARBAGE_BYTES + live / GARBAGE_SHARE || used.live * 100 > used.bytes * 97 {
+            if moved > MOVED_BYTES
+                || garbage <= GARBAGE_BYTES + live / GARBAGE_SHARE
+                || used.live * 100 > used.bytes * 97
+            {
                 break;
             }
             garbage -= used.bytes - used.live;
+            moved += used.live;
             emptied.insert(*number);
         }
         emptied

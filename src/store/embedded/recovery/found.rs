@@ -31,6 +31,8 @@ pub(in crate::store::embedded) struct Found {
     broken: HashMap<Key, &'static str>,
     tracker: Tracker,
     sequence_highest: u64,
+    /// Why a page could not be read that a record of the journal changes.
+    failure: Option<io::Error>,
 }
 
 impl Found {
@@ -41,6 +43,11 @@ impl Found {
     /// The highest number of a record that anything found so far has.
     pub(in crate::store::embedded) fn sequence_highest(&self) -> u64 {
         self.sequence_highest
+    }
+
+    /// Why a page could not be read, if that ended the replay.
+    pub(in crate::store::embedded) fn take_failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
     }
 
     /// Takes an object of the base. Heads come first, then slots, then shelves.
@@ -132,7 +139,7 @@ impl Found {
         let mut replaying = Replaying { conversation, pages, failure: None };
         let applied = apply(&mut replaying, sequence, record);
         if let Some(error) = replaying.failure {
-            tracing::error!("a page could not be read: {error}");
+            self.failure = Some(error);
             return Err("a page that it changes cannot be read");
         }
         // While a checkpoint ran, the conversation may have ended before it was written, and the records that it
@@ -238,17 +245,11 @@ impl Target for Replaying<'_> {
         self.warm(number, |cell| cell.sequence < sequence)
     }
 
-    fn page_or_new(&mut self, number: PageNumber) -> &mut HotPage {
+    fn page_or_new(&mut self, number: PageNumber, sequence: u64) -> Option<&mut HotPage> {
         if self.conversation.cells.get(number).is_none() {
             self.conversation.cells.insert(Cell::new(number, HotPage::default()));
         }
-        if self.warm(number, |_| true).is_none() {
-            // It cannot be read. That is how this start ends; until then anything will do.
-            self.conversation.cells.remove(number);
-            self.conversation.cells.insert(Cell::new(number, HotPage::default()));
-        }
-        let cell = self.conversation.cells.get_mut(number);
-        cell.and_then(Cell::page_mut).expect("invariant: it is there now")
+        self.page(number, sequence)
     }
 
     fn held(&self, number: PageNumber, sequence: u64) -> Option<Positions> {

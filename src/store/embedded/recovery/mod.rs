@@ -58,15 +58,36 @@ pub(super) fn recover(path: &Path, hot_bytes_max: u64) -> Result<Recovered, Open
 
     let (mut found, mut book) = (Found::default(), Book::new(&pages_path));
     let (base, covered) = Base::open(path, &mut |object, bytes| found.object(object, bytes, &mut book))?;
-    let replayed = read(path, covered, &mut found, &mut book)?;
-    pages::remove_others(&book)?;
+    match behind_base(path, hot_bytes_max, covered, found, &mut book) {
+        Ok((journal, hot, tracker, next_sequence)) => {
+            Ok(Recovered { lock, base, book, journal, hot, tracker, next_sequence })
+        }
+        Err(error) => {
+            // What sled says at its end is of less interest.
+            let _ = base.close(false);
+            Err(error)
+        }
+    }
+}
+
+/// What comes after the base: pages, journal, and what follows from all of it.
+fn behind_base(
+    path: &Path,
+    hot_bytes_max: u64,
+    covered: Option<u64>,
+    mut found: Found,
+    book: &mut Book,
+) -> Result<(Journal, Hot, Tracker, u64), OpenError> {
+    let journal_path = path.join(JOURNAL);
+    let replayed = read(path, covered, &mut found, book)?;
+    pages::remove_others(book)?;
     journal::keep(&replayed)?;
-    let hot = Hot::new(pages_path, hot_bytes_max);
+    let hot = Hot::new(path.join(PAGES), hot_bytes_max);
     let tracker = found.finish(&hot).map_err(|what| OpenError::damaged(&Base::file_path(path), 0, what))?;
     let next_sequence = replayed.next_sequence;
     let journal = Journal::begin(&journal_path, replayed.segments, next_sequence)
         .map_err(OpenError::at(&journal_path))?;
-    Ok(Recovered { lock, base, book, journal, hot, tracker, next_sequence })
+    Ok((journal, hot, tracker, next_sequence))
 }
 
 /// What a data directory holds, by [`check`].
@@ -117,7 +138,11 @@ fn read(
     pages::scan(book, &mut |name, extent, bytes| found.page(name, extent, bytes))?;
     found.all_pages();
     let replayed =
-        journal::replay(&journal_path, |sequence, record| found.replay(sequence, record, &pages_path))?;
+        journal::replay(&journal_path, |sequence, record| found.replay(sequence, record, &pages_path));
+    if let Some(error) = found.take_failure() {
+        return Err(OpenError::at(&pages_path)(error));
+    }
+    let replayed = replayed?;
     check_covered(&Base::file_path(path), &journal_path, covered, &replayed, found.sequence_highest())?;
     Ok(replayed)
 }
