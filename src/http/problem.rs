@@ -177,13 +177,18 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         // The store has logged the cause where it met it.
         let code = match error {
-            StoreError::Failed | StoreError::Unreadable => Code::StoreFailed,
+            StoreError::Unreadable => return Self::new(Code::StoreFailed, UNREADABLE),
+            StoreError::Failed => Code::StoreFailed,
             StoreError::Overloaded => Code::Overloaded,
             StoreError::Closed => Code::NotReady,
         };
         Self::new(code, code.explanation())
     }
 }
+
+/// What is said of a page that does not come back from disk: other calls are answered.
+const UNREADABLE: &str = "What this call is about could not be read from the disk; calls about other messages go on. The \
+    cause is in the server's log, with the name of the file.";
 
 /// A time as the `Date` field has it: `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn http_date(at: Timestamp) -> String {

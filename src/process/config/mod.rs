@@ -110,8 +110,9 @@ settings! {
         journal_bytes_max: Bytes = "64MiB", "1MiB" to "64GiB";
         /// How often a checkpoint is made at the latest.
         checkpoint_every: Duration = "60s", "100ms" to "1d";
-        /// How much memory may hold conversations. What is not looked at makes way and is read back when it is; what has
-        /// changed stays until a checkpoint has written it.
+        /// How much memory may hold conversations. Messages that nobody looks at make way and are read back when somebody
+        /// does; names and the index stay, some 50 bytes a member and a message. When half of it has changed and is not
+        /// yet in a checkpoint, writes are refused until it is (503 `overloaded`).
         hot_bytes_max: Bytes = "256MiB", "16MiB" to "1024GiB";
         /// How long a disk may hang in a commit before the process ends itself (by SIGABRT), to be started anew.
         commit_timeout: Duration = "10s", "100ms" to "1h";

@@ -195,11 +195,16 @@ fn answered_bytes(sequence: u64) -> [u8; ANSWERED_BYTES] {
 }
 
 /// The last record that may have been answered; 0 if nothing says.
-fn read_answered(directory: &Path) -> Result<u64, OpenError> {
+fn read_answered(directory: &Path, has_segments: bool) -> Result<u64, OpenError> {
     let path = directory.join(ANSWERED);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if has_segments {
+                tracing::warn!(file = %path.display(), "is missing: whether the journal is whole is known from itself alone");
+            }
+            return Ok(0);
+        }
         Err(error) => return Err(OpenError::at(&path)(error)),
     };
     let sequence = bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
@@ -257,7 +262,7 @@ pub(super) fn replay(
     mut each: impl FnMut(u64, Record) -> Result<(), &'static str>,
 ) -> Result<Replayed, OpenError> {
     let paths = segment_paths(directory).map_err(OpenError::at(directory))?;
-    let answered = read_answered(directory)?;
+    let answered = read_answered(directory, !paths.is_empty())?;
     let mut replayed = Replayed { segments: Vec::new(), first_sequence: 1, next_sequence: 1, torn_bytes: 0 };
     for (at, path) in paths.iter().enumerate() {
         let is_last = at + 1 == paths.len();

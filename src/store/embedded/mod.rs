@@ -84,7 +84,7 @@ pub struct Options {
     /// A checkpoint begins when the last one is so long ago, if anything has changed.
     pub checkpoint_every: Duration,
     /// How much memory may hold conversations, as near as it is counted. Pages that are not looked at make way and are
-    /// read back when they are. At a quarter of it in changes a checkpoint begins; at all of it, writes are refused
+    /// read back when they are. At an eighth of it in changes a checkpoint begins; at half of it, writes are refused
     /// with [`StoreError::Overloaded`](super::StoreError::Overloaded) until that is done.
     pub hot_bytes_max: u64,
     /// A commit that takes longer ends the process: everybody would wait for it for good. So does a step of a

@@ -129,6 +129,7 @@ impl Store for Broken {
 async fn a_store_that_cannot_answer_has_a_code_for_each_reason_on_every_call() {
     for (error, code) in [
         (StoreError::Failed, Code::StoreFailed),
+        (StoreError::Unreadable, Code::StoreFailed),
         (StoreError::Overloaded, Code::Overloaded),
         (StoreError::Closed, Code::NotReady),
     ] {

@@ -14,7 +14,7 @@ use seenby::store::{
 
 use super::{
     conversation, counts,
-    crash::{Disk, copy, open},
+    crash::{Disk, copy, home, open},
     group, mark, message, read_messages,
 };
 
@@ -148,4 +148,27 @@ async fn a_torn_end_is_told_and_left() {
     fs::write(&last, [&whole[..], &[0; 33]].concat()).unwrap();
     assert_eq!(checked(disk.directory.path()).unwrap().torn_bytes, 33);
     assert_eq!(fs::metadata(&last).unwrap().len(), whole.len() as u64 + 33);
+}
+
+#[tokio::test]
+async fn a_refused_start_leaves_everything_as_it_was() {
+    let stray = |data: &Path| fs::create_dir(data.join("base.7")).unwrap();
+    let cut = |data: &Path| fs::write(home(data).join("db"), []).unwrap();
+    let flip = |data: &Path| {
+        let file = data.join("pages/0000000001.pages");
+        let mut bytes = fs::read(&file).unwrap();
+        // In the head, which every start reads.
+        bytes[3] ^= 1;
+        fs::write(file, bytes).unwrap();
+    };
+    let damages: [&dyn Fn(&Path); 3] = [&stray, &cut, &flip];
+    for damage in damages {
+        let disk = small().await;
+        damage(disk.directory.path());
+        let before = files(disk.directory.path());
+        for _ in 0..2 {
+            EmbeddedStore::open(disk.directory.path(), Options::default()).unwrap_err();
+            assert_eq!(files(disk.directory.path()), before);
+        }
+    }
 }

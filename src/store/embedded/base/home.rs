@@ -70,7 +70,7 @@ impl Home {
             // more of its log for a torn end than is torn.
             if is_file && !entry.file_name().to_string_lossy().ends_with(".generating") {
                 let to = building.join(entry.file_name());
-                fs::copy(entry.path(), &to).map_err(OpenError::at(&entry.path()))?;
+                fs::copy(entry.path(), &to).map_err(OpenError::at(&to))?;
             }
         }
         Ok(building)

@@ -24,6 +24,7 @@
 
 mod gathered;
 mod home;
+mod load;
 pub(super) mod object;
 mod seal;
 mod sled_db;
@@ -37,7 +38,6 @@ use std::{
 
 use crate::store::embedded::{
     BASE_STEP_TIMEOUT, OpenError,
-    base::gathered::{Gathered, Newest},
     base::home::Home,
     base::object::{Kind, Object},
     base::seal::{Digest, Seal},
@@ -57,7 +57,7 @@ const ROUND_BYTES: usize = 256 << 10;
 const WRITE_BYTES: usize = 13 << 10;
 
 /// A file that is no larger is left as it is; so is one of which more than a fourth is alive, and one that is less than
-/// twice as long as when it had only what lives: sled takes about twice what it is given, and more of what is small.
+/// twice as long as a fresh one would be: sled takes about twice what it is given, and more of what is small.
 const DEAD_BYTES: u64 = 4 << 20;
 const DEAD_SHARE: u64 = 4;
 const FRESH_SHARE: u64 = 2;
@@ -75,8 +75,10 @@ pub(super) struct Base {
     digest: Digest,
     /// Bytes of all keys and values.
     live_bytes: u64,
-    /// How long sled's file was when it had only what lives; 0 if this process has never made it so.
+    /// How long sled's file was when it had only what lives, and how much that was; 0 if this process has never made it
+    /// so.
     fresh_bytes: u64,
+    fresh_live_bytes: u64,
     /// Keys that something newer has replaced.
     stale: Vec<sled::IVec>,
     /// Keys that say that an object is gone: to be removed behind what they are about.
@@ -89,9 +91,9 @@ pub(super) struct Base {
 pub(super) type Each<'a> = dyn FnMut(Object, &[u8]) -> Result<(), &'static str> + Send + 'a;
 
 impl Base {
-    /// Opens the base in the data directory `data`, made if it is not there, hands every object in it to `each`, by
-    /// kind, conversation and number, and returns the number of the first record that it does not cover; none if no
-    /// checkpoint has ended yet.
+    /// Opens a copy of the base in the data directory `data`, or a fresh one if there is none; hands every object in it
+    /// to `each`, by kind, conversation and number, and returns the number of the first record that it does not cover;
+    /// none if no checkpoint has ended yet. The copy counts once it has moved in; until then all is as it was.
     pub(super) fn open(data: &Path, each: &mut Each<'_>) -> Result<(Self, Option<u64>), OpenError> {
         let opened = sled_db::on_own_thread(|| Self::open_here(data, each))
             .unwrap_or_else(|error| Err(OpenError::base(&base_path(data), &error)));
@@ -101,16 +103,33 @@ impl Base {
         opened
     }
 
+    /// Makes its home the one that counts.
+    pub(super) fn move_in(&mut self) -> io::Result<()> {
+        self.work.step();
+        // Remains of a checkpoint that did not end; the next one must not take them for its own.
+        self.remove_replaced()?;
+        self.sync()?;
+        self.home.move_in()?;
+        self.home.remove_others()?;
+        self.work.rest();
+        Ok(())
+    }
+
+    /// Gives up a copy that is not to count.
+    pub(super) fn discard(self, data: &Path) {
+        // What sled says at its end is of less interest than why it came to that.
+        let _ = self.close(false);
+        Home::remove_unfinished(data);
+    }
+
     fn open_here(data: &Path, each: &mut Each<'_>) -> Result<(Self, Option<u64>), OpenError> {
-        let (mut base, seal) = if let Some(old) = Home::newest(data).map_err(OpenError::at(data))? {
+        let (base, seal) = if let Some(old) = Home::newest(data).map_err(OpenError::at(data))? {
             Self::copy(&old, old.next(), each)?
         } else {
             let home = Home::first(data);
             let building = home.begin().map_err(OpenError::at(data))?;
             (Self::over(home, &building, &building)?, None)
         };
-        // Remains of a checkpoint that did not end; the next one must not take them for its own.
-        base.remove_replaced().and_then(|()| base.move_in()).map_err(OpenError::at(data))?;
         base.work.rest();
         Ok((base, seal.map(|seal| seal.next_sequence)))
     }
@@ -148,17 +167,11 @@ impl Base {
             digest: Digest::default(),
             live_bytes: 0,
             fresh_bytes: 0,
+            fresh_live_bytes: 0,
             stale: Vec::new(),
             tombs: Vec::new(),
             work: Work::new("a write to the base", BASE_STEP_TIMEOUT),
         })
-    }
-
-    /// Makes its home the one that counts.
-    fn move_in(&mut self) -> io::Result<()> {
-        self.sync()?;
-        self.home.move_in()?;
-        self.home.remove_others()
     }
 
     /// sled's own file in the data directory `data`, for messages.
@@ -184,63 +197,6 @@ impl Base {
         };
         work.rest();
         closed
-    }
-
-    /// Reads all that is there; what is wrong with it is said of `named`.
-    fn load(&mut self, each: &mut Each<'_>, named: &Path) -> Result<Option<Seal>, OpenError> {
-        let damaged = |what| OpenError::damaged(&named.join("db"), 0, what);
-        let seal = self.newest_seal(named)?;
-        let sealed = seal.as_ref().map_or(0, |seal| seal.version);
-        let tree: sled::Tree = (*self.db).clone();
-        let mut gathered: Option<Gathered> = None;
-        for entry in tree.range(Object::SEAL.after()..) {
-            let (key, value) = entry.map_err(|error| OpenError::base(named, &error))?;
-            self.live_bytes += (key.len() + value.len()) as u64;
-            let (object, version, part) =
-                Object::parse(&key).ok_or_else(|| damaged("a key does not read"))?;
-            self.version = self.version.max(version + 1);
-            if gathered.as_ref().is_some_and(|gathered| gathered.object != object) {
-                self.hand_over(gathered.take(), each).map_err(damaged)?;
-            }
-            gathered.get_or_insert_with(|| Gathered::new(object, sealed)).add(version, part, key, &value);
-        }
-        self.hand_over(gathered, each).map_err(damaged)?;
-        if self.digest != seal.as_ref().map(|seal| seal.digest).unwrap_or_default() {
-            return Err(damaged("objects are missing, or older than the last checkpoint left them"));
-        }
-        Ok(seal)
-    }
-
-    /// The seal that counts; those before it are stale.
-    fn newest_seal(&mut self, named: &Path) -> Result<Option<Seal>, OpenError> {
-        let damaged = |what| OpenError::damaged(&named.join("db"), 0, what);
-        let mut newest = None;
-        let mut last = None;
-        for entry in &self.db.scan_prefix(Object::SEAL.prefix()).collect::<Vec<_>>() {
-            let (key, value) = entry.as_ref().map_err(|error| OpenError::base(named, error))?;
-            self.live_bytes += (key.len() + value.len()) as u64;
-            let (_, version, _) = Object::parse(key).ok_or_else(|| damaged("a key does not read"))?;
-            newest = Some(Seal::read(version, value).ok_or_else(|| damaged("a seal does not read"))?);
-            self.stale.extend(last.replace(key.clone()));
-            self.version = version + 1;
-        }
-        Ok(newest)
-    }
-
-    fn hand_over(&mut self, gathered: Option<Gathered>, each: &mut Each<'_>) -> Result<(), &'static str> {
-        let Some(gathered) = gathered else { return Ok(()) };
-        let object = gathered.object;
-        match gathered.newest(&mut self.stale).ok_or("an object is not whole")? {
-            Newest::Nothing => Ok(()),
-            Newest::Gone(tomb) => {
-                self.tombs.push(tomb);
-                Ok(())
-            }
-            Newest::Whole { version, bytes } => {
-                self.digest.put(object, version);
-                each(object, checked(&bytes).ok_or("an object has a wrong checksum")?)
-            }
-        }
     }
 
     /// Writes an object, in place of the one before once [`Base::finish`] is done. Once a checkpoint each.
@@ -332,7 +288,9 @@ impl Base {
 
     /// Moves into a fresh home, if little of sled's file is alive. Right after [`Base::finish`].
     pub(super) fn renew_if_dead(&mut self) -> io::Result<()> {
-        let alive = (self.live_bytes * DEAD_SHARE).max(self.fresh_bytes * FRESH_SHARE).max(DEAD_BYTES);
+        // As long as a fresh one would be, going by the last one.
+        let fresh = self.fresh_bytes * self.live_bytes / self.fresh_live_bytes.max(1);
+        let alive = (self.live_bytes * DEAD_SHARE).max(fresh * FRESH_SHARE).max(DEAD_BYTES);
         if self.file.metadata()?.len() <= alive {
             return Ok(());
         }
@@ -352,6 +310,7 @@ impl Base {
         fresh.digest = self.digest;
         fresh.move_in()?;
         fresh.fresh_bytes = fresh.file.metadata()?.len();
+        fresh.fresh_live_bytes = fresh.live_bytes;
         *self = fresh;
         Ok(())
     }
@@ -376,13 +335,6 @@ impl Base {
         self.db.flush()?;
         self.file.sync_data()
     }
-}
-
-/// The body of an object, if its format and checksum are right.
-fn checked(bytes: &[u8]) -> Option<&[u8]> {
-    let (rest, crc) = bytes.split_last_chunk()?;
-    let (format, body) = rest.split_first()?;
-    (*format == FORMAT && crc32fast::hash(rest) == u32::from_le_bytes(*crc)).then_some(body)
 }
 
 /// What is there of a base in `data`, for messages.

@@ -15,8 +15,11 @@ use crate::store::embedded::{hot::Hot, hot::cell::Cell, hot::conversation::Conve
 /// The share of the room that pages may take however much the rest takes.
 const PAGES_SHARE: u64 = 8;
 
-/// What is dirty is written when it fills this share of the room.
-const DIRTY_SHARE: u64 = 4;
+/// What is dirty is written when it fills this share of the room; more becomes dirty while that goes on.
+const DIRTY_SHARE: u64 = 8;
+
+/// When what is dirty fills this share, more must wait.
+const OVERFULL_SHARE: u64 = 2;
 
 /// A search is not begun for less than this share of what pages may take.
 const CLEAN_SHARE: u64 = 32;
@@ -135,9 +138,10 @@ impl Hot {
         self.room.dirty.load(Ordering::Relaxed) > self.room.bytes_max / DIRTY_SHARE
     }
 
-    /// Whether what is dirty fills all the room there is: more must wait for a checkpoint.
+    /// Whether what is dirty fills so much room that more must wait for a checkpoint.
     pub(in crate::store::embedded) fn is_overfull(&self) -> bool {
-        self.room.dirty.load(Ordering::Relaxed) > self.room.bytes_max.max(DIRTY_LEAST)
+        let dirty_max = (self.room.bytes_max / OVERFULL_SHARE).max(DIRTY_LEAST);
+        self.room.dirty.load(Ordering::Relaxed) > dirty_max
     }
 
     /// Whether any page is on disk alone.

@@ -95,9 +95,8 @@ fn page_in(bytes: &[u8], name: PageName) -> Option<&[u8]> {
 pub(super) fn read(directory: &Path, extent: Extent, name: PageName) -> io::Result<Vec<u8>> {
     let path = file_path(directory, extent.file);
     let mut bytes = vec![0; extent.length as usize];
-    File::open(&path)?
-        .read_exact_at(&mut bytes, u64::from(extent.offset))
-        .map_err(|error| at(&path, &error))?;
+    let file = File::open(&path).map_err(|error| io::Error::new(error.kind(), at(&path, &error)))?;
+    file.read_exact_at(&mut bytes, u64::from(extent.offset)).map_err(|error| at(&path, &error))?;
     if page_in(&bytes, name).is_none() {
         let what = format!("{}: the page at byte {} does not read", path.display(), extent.offset);
         return Err(io::Error::other(what));

@@ -56,7 +56,9 @@ pub(in crate::store::embedded) fn remove_others(book: &Book) -> Result<(), OpenE
     let remove = || {
         for entry in fs::read_dir(directory)? {
             let path = entry?.path();
-            if !known.contains(&path) {
+            // Whatever else somebody put there is not ours.
+            let is_ours = path.extension().is_some_and(|extension| extension == "pages");
+            if is_ours && !known.contains(&path) {
                 fs::remove_file(path)?;
             }
         }

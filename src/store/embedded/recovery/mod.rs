@@ -58,36 +58,44 @@ pub(super) fn recover(path: &Path, hot_bytes_max: u64) -> Result<Recovered, Open
 
     let (mut found, mut book) = (Found::default(), Book::new(&pages_path));
     let (base, covered) = Base::open(path, &mut |object, bytes| found.object(object, bytes, &mut book))?;
-    match behind_base(path, hot_bytes_max, covered, found, &mut book) {
-        Ok((journal, hot, tracker, next_sequence)) => {
-            Ok(Recovered { lock, base, book, journal, hot, tracker, next_sequence })
-        }
+    let read = read(path, covered, &mut found, &mut book);
+    let hot = Hot::new(pages_path, hot_bytes_max);
+    let whole = read.and_then(|replayed| {
+        let tracker =
+            found.finish(&hot).map_err(|what| OpenError::damaged(&Base::file_path(path), 0, what))?;
+        Ok((replayed, tracker))
+    });
+    // Up to here nothing has changed that counts; from here on a start has all that it needs.
+    let (replayed, tracker) = match whole {
+        Ok(whole) => whole,
         Err(error) => {
-            // What sled says at its end is of less interest.
-            let _ = base.close(false);
+            base.discard(path);
+            return Err(error);
+        }
+    };
+    let (base, journal, next_sequence) = keep(path, base, &book, replayed)?;
+    Ok(Recovered { lock, base, book, journal, hot, tracker, next_sequence })
+}
+
+/// Makes what was read the state to go on from, and removes what nothing needs.
+fn keep(
+    path: &Path,
+    mut base: Base,
+    book: &Book,
+    replayed: Replayed,
+) -> Result<(Base, Journal, u64), OpenError> {
+    let journal_path = path.join(JOURNAL);
+    let kept = base.move_in().map_err(OpenError::at(path));
+    let kept = kept.and_then(|()| pages::remove_others(book)).and_then(|()| journal::keep(&replayed));
+    let next_sequence = replayed.next_sequence;
+    let begin = || Journal::begin(&journal_path, replayed.segments, next_sequence);
+    match kept.and_then(|()| begin().map_err(OpenError::at(&journal_path))) {
+        Ok(journal) => Ok((base, journal, next_sequence)),
+        Err(error) => {
+            base.discard(path);
             Err(error)
         }
     }
-}
-
-/// What comes after the base: pages, journal, and what follows from all of it.
-fn behind_base(
-    path: &Path,
-    hot_bytes_max: u64,
-    covered: Option<u64>,
-    mut found: Found,
-    book: &mut Book,
-) -> Result<(Journal, Hot, Tracker, u64), OpenError> {
-    let journal_path = path.join(JOURNAL);
-    let replayed = read(path, covered, &mut found, book)?;
-    pages::remove_others(book)?;
-    journal::keep(&replayed)?;
-    let hot = Hot::new(path.join(PAGES), hot_bytes_max);
-    let tracker = found.finish(&hot).map_err(|what| OpenError::damaged(&Base::file_path(path), 0, what))?;
-    let next_sequence = replayed.next_sequence;
-    let journal = Journal::begin(&journal_path, replayed.segments, next_sequence)
-        .map_err(OpenError::at(&journal_path))?;
-    Ok((journal, hot, tracker, next_sequence))
 }
 
 /// What a data directory holds, by [`check`].
@@ -111,7 +119,7 @@ pub fn check(path: &Path, scratch: &Path) -> Result<Checked, OpenError> {
     if check_format(path)? {
         return Err(OpenError::Empty { path: path.to_owned() });
     }
-    let _lock = lock(path)?;
+    let _lock = lock_if_there(path)?;
     let pages_path = path.join(PAGES);
     let (mut found, mut book) = (Found::default(), Book::new(&pages_path));
     let covered = Base::look(path, scratch, &mut |object, bytes| found.object(object, bytes, &mut book))?;
@@ -195,11 +203,25 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     let lock = path.join(LOCK);
     let file =
         File::options().create(true).truncate(false).write(true).open(&lock).map_err(OpenError::at(&lock))?;
+    take_lock(path, file)
+}
+
+/// For who only looks, and may not be allowed to write. Without the file nobody uses the directory.
+fn lock_if_there(path: &Path) -> Result<Option<File>, OpenError> {
+    let lock = path.join(LOCK);
+    match File::open(&lock) {
+        Ok(file) => take_lock(path, file).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(OpenError::at(&lock)(error)),
+    }
+}
+
+fn take_lock(path: &Path, file: File) -> Result<File, OpenError> {
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => sleep(LOCK_PAUSE),
-            Err(TryLockError::Error(error)) => return Err(OpenError::at(&lock)(error)),
+            Err(TryLockError::Error(error)) => return Err(OpenError::at(&path.join(LOCK))(error)),
         }
     }
     Err(OpenError::Locked { path: path.to_owned() })
@@ -210,7 +232,9 @@ fn check_format(path: &Path) -> Result<bool, OpenError> {
     let format = path.join(FORMAT_FILE);
     match std::fs::read_to_string(&format) {
         Ok(text) => {
-            let version = text.trim().strip_prefix("seenby ").and_then(|version| version.parse::<u32>().ok());
+            let version = text.trim().strip_prefix("seenby ").and_then(|version| {
+                version.parse::<u32>().ok().filter(|number| number.to_string() == version)
+            });
             match version {
                 Some(version) if version == u32::from(FORMAT) => Ok(false),
                 Some(other) if other > u32::from(FORMAT) => {
