@@ -58,7 +58,7 @@ const WRITE_BYTES: usize = 13 << 10;
 
 /// A file that is no larger is left as it is; so is one of which more than a fourth is alive, and one that is less than
 /// twice as long as a fresh one would be: sled takes about twice what it is given, and more of what is small.
-const DEAD_BYTES: u64 = 4 << 20;
+const DEAD_BYTES: u64 = 1 << 20;
 const DEAD_SHARE: u64 = 4;
 const FRESH_SHARE: u64 = 2;
 
