@@ -163,7 +163,7 @@ impl Editing<'_> {
         order: Order,
         now: Timestamp,
     ) -> bool {
-        let drafted = self.draft.pages.values().flatten();
+        let drafted = self.draft.pages.range(..open).filter_map(|(_, hot)| hot.as_ref());
         let drafted = drafted.filter_map(|hot| hot.page.outline().expires_first());
         let published = self.published.and_then(|published| published.expires_first);
         let first = drafted.chain(published).min();
@@ -228,7 +228,7 @@ impl Editing<'_> {
 
     /// Drops the page if it holds nothing any more.
     pub(in crate::store::embedded) fn drop_empty(&mut self, number: PageNumber) {
-        if self.look(number).is_some_and(|page| page.is_empty()) {
+        if self.outline(number).is_some_and(|outline| outline.held().is_empty()) {
             self.drop_page(number);
         }
     }

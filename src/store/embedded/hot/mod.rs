@@ -217,9 +217,9 @@ impl Hot {
         page: Option<HotPage>,
         watch: &mut impl Watch,
     ) {
-        let is_there = into.cells.get(number).is_some();
-        let before = into.cells.get(number).and_then(|cell| cell.outline.expires_first());
+        let mut before = None;
         if let Some(cell) = into.cells.get(number) {
+            before = cell.outline.expires_first();
             self.messages.fetch_sub(cell.outline.held().len() as u64, Ordering::Relaxed);
             self.room.left(cell);
         }
@@ -235,7 +235,7 @@ impl Hot {
             if let Some(cell) = into.cells.get(number) {
                 self.room.entered(cell);
             }
-        } else if is_there {
+        } else {
             into.cells.remove(number);
         }
         watch.page(into.key, id, number, before, after);

@@ -3,7 +3,7 @@
 //! A read looks at the hot state once, and is answered if all it needed was there; that is nearly always so. Else what
 //! it missed is read from disk, off the threads that serve requests, and it looks once more, until nothing is missing.
 
-use std::{cell::RefCell, collections::HashMap, io, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, io, path::Path, sync::Arc};
 
 use crate::domain::{ConversationId, Message, MessageId, Outline, Page, Position, Timestamp};
 use crate::store::embedded::{
@@ -108,10 +108,20 @@ impl Hot {
         extent: Extent,
         outline: &Outline,
     ) -> io::Result<Arc<HotPage>> {
-        let bytes = pages::read(&self.pages, extent, name)?;
-        let shared = outline.audiences().map(|(slots, _)| slots);
-        read_page(&bytes, shared).map(Arc::new).map_err(io::Error::other)
+        read_back(&self.pages, name, extent, outline)
     }
+}
+
+/// Reads a page from the page files in `directory`. It shares with `outline` what they have in common.
+pub(in crate::store::embedded) fn read_back(
+    directory: &Path,
+    name: PageName,
+    extent: Extent,
+    outline: &Outline,
+) -> io::Result<Arc<HotPage>> {
+    let bytes = pages::read(directory, extent, name)?;
+    let shared = outline.audiences().map(|(slots, _)| slots);
+    read_page(&bytes, shared).map(Arc::new).map_err(io::Error::other)
 }
 
 impl<'a> View<'a> {

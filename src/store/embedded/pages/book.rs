@@ -140,13 +140,12 @@ impl Book {
         Ok(extent)
     }
 
-    /// Forgets a page; false if it had none.
-    pub(in crate::store::embedded) fn remove(&mut self, name: PageName) -> bool {
-        let was_there = self.release(name);
+    /// Forgets a page, if it is there.
+    pub(in crate::store::embedded) fn remove(&mut self, name: PageName) {
+        self.release(name);
         if self.conversations.get(&name.conversation).is_some_and(|filed| filed.pages.is_empty()) {
             self.conversations.remove(&name.conversation);
         }
-        was_there
     }
 
     /// Forgets all pages of a conversation.
@@ -157,14 +156,12 @@ impl Book {
         }
     }
 
-    fn release(&mut self, name: PageName) -> bool {
-        let Some(filed) = self.conversations.get_mut(&name.conversation) else { return false };
-        let Ok(at) = filed.pages.binary_search_by_key(&name.number, |(number, _)| *number) else {
-            return false;
-        };
-        let (_, extent) = filed.pages.remove(at);
-        self.free(extent);
-        true
+    fn release(&mut self, name: PageName) {
+        let Some(filed) = self.conversations.get_mut(&name.conversation) else { return };
+        if let Ok(at) = filed.pages.binary_search_by_key(&name.number, |(number, _)| *number) {
+            let (_, extent) = filed.pages.remove(at);
+            self.free(extent);
+        }
     }
 
     fn free(&mut self, extent: Extent) {

@@ -16,9 +16,10 @@ use crate::store::embedded::{
     hot::cell::Cell,
     hot::conversation::{Conversation, Head, HotPage, Key, PageNumber, Place, Target, apply},
     hot::index::Hint,
-    pages::{self, Book, Extent, PageName},
+    hot::reading::read_back,
+    pages::{Book, Extent, PageName},
     record::Record,
-    stored::{read_head, read_outline, read_page, read_shelf, read_slots},
+    stored::{read_head, read_outline, read_shelf, read_slots},
 };
 
 /// What was found so far.
@@ -225,10 +226,8 @@ impl Replaying<'_> {
         let name = PageName { conversation: self.conversation.key, number };
         let cell = self.conversation.cells.get_mut(number).filter(|cell| is_wanted(cell))?;
         if let Some(extent) = cell.extent().filter(|_| cell.is_cold()) {
-            let shared = cell.outline.audiences().map(|(slots, _)| slots);
-            let page = pages::read(self.pages, extent, name);
-            match page.and_then(|bytes| read_page(&bytes, shared).map_err(io::Error::other)) {
-                Ok(page) => cell.warm(extent, Arc::new(page)),
+            match read_back(self.pages, name, extent, &cell.outline) {
+                Ok(page) => cell.warm(extent, page),
                 Err(error) => self.failure = Some(error),
             }
         }
