@@ -60,6 +60,17 @@ impl Verb {
     }
 }
 
+/// Who may make a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Anybody, without credentials.
+    Open,
+    /// The chat's own back end, with an API key.
+    App,
+    /// An end user's client as well, with a token, on its own behalf alone.
+    User,
+}
+
 /// One row of the table.
 #[derive(Debug)]
 pub(super) struct Route {
@@ -67,6 +78,7 @@ pub(super) struct Route {
     pub(super) method: Verb,
     /// Segments in braces are ids, in the order in which a call asks for them.
     pub(super) path: &'static str,
+    pub(super) access: Access,
     /// Whether it has a body, which is JSON then.
     pub(super) takes_body: bool,
     pub(super) query: &'static [Parameter],
@@ -92,9 +104,15 @@ const SCREEN: &[Parameter] = &[
     },
 ];
 
-/// A row without body, query, or codes of its own.
+/// A row for apps alone, without body, query, or codes of its own.
 const fn route(call: Call, method: Verb, path: &'static str, summary: &'static str) -> Route {
-    Route { call, method, path, takes_body: false, query: &[], success: &[200], codes: &[], summary }
+    let access = Access::App;
+    Route { call, method, path, access, takes_body: false, query: &[], success: &[200], codes: &[], summary }
+}
+
+/// The same for anybody.
+const fn open(call: Call, path: &'static str, summary: &'static str) -> Route {
+    Route { access: Access::Open, ..route(call, Verb::Get, path, summary) }
 }
 
 const MEMBERS: &str = "/v1/conversations/{conversation}/members";
@@ -111,11 +129,13 @@ const READER: &str = "/v1/conversations/{conversation}/readers/{user}";
 /// All routes, the frequent ones first.
 pub(super) static TABLE: &[Route] = &[
     Route {
+        access: Access::User,
         query: SCREEN,
         success: &[200, 304],
         ..route(Call::Pull, Verb::Get, RECEIPTS, "Pull the receipts of the messages on a screen")
     },
     Route {
+        access: Access::User,
         takes_body: true,
         ..route(Call::Mark, Verb::Post, MARKS, "Mark messages of one conversation as read by one reader")
     },
@@ -124,10 +144,14 @@ pub(super) static TABLE: &[Route] = &[
         ..route(Call::MarkBulk, Verb::Post, "/v1/marks", "Mark for many readers and conversations")
     },
     Route {
+        access: Access::User,
         takes_body: true,
         ..route(Call::Query, Verb::Post, "/v1/receipts/query", "Pull receipts across conversations")
     },
-    route(Call::Unread, Verb::Get, READER, "What a reader still has to read"),
+    Route {
+        access: Access::User,
+        ..route(Call::Unread, Verb::Get, READER, "What a reader still has to read")
+    },
     Route {
         takes_body: true,
         success: &[200, 201],
@@ -147,11 +171,13 @@ pub(super) static TABLE: &[Route] = &[
         ..route(Call::ResetMessage, Verb::Post, RESET, "Nobody has read the message any more")
     },
     Route {
+        access: Access::User,
         query: LIST,
         codes: &[Code::UnknownMessage],
         ..route(Call::Readers, Verb::Get, READERS, "Who has read a message")
     },
     Route {
+        access: Access::User,
         query: LIST,
         codes: &[Code::UnknownMessage],
         ..route(Call::NotReaders, Verb::Get, NOT_READERS, "Who has not read a message")
@@ -176,11 +202,11 @@ pub(super) static TABLE: &[Route] = &[
         success: &[204],
         ..route(Call::ForgetConversation, Verb::Delete, CONVERSATION, "Forget a conversation and all it has")
     },
-    route(Call::Healthz, Verb::Get, "/healthz", "The process lives"),
-    Route { codes: &[Code::NotReady], ..route(Call::Readyz, Verb::Get, "/readyz", "The server can commit") },
+    open(Call::Healthz, "/healthz", "The process lives"),
+    Route { codes: &[Code::NotReady], ..open(Call::Readyz, "/readyz", "The server can commit") },
     route(Call::Metrics, Verb::Get, "/metrics", "Metrics in the OpenMetrics text format"),
-    route(Call::OpenApi, Verb::Get, "/openapi.json", "This document"),
-    route(Call::ProblemPage, Verb::Get, "/problems/{code}", "What a problem's code means"),
+    open(Call::OpenApi, "/openapi.json", "This document"),
+    open(Call::ProblemPage, "/problems/{code}", "What a problem's code means"),
 ];
 
 /// The ids of a path, in their order; none where a segment is not percent-encoded UTF-8.
