@@ -10,6 +10,7 @@
 //! ```text
 //! cli        serve, replay, bench                      may use all below
 //! http       the wire: routes, problems, limits        never the store
+//! access     who calls: API keys, user tokens, their files
 //! client     the wire from the other side              shapes only
 //! process    config, clock, logs, metrics, shutdown
 //! receipts   the use-cases: register, mark, pull, forget, sweep
@@ -61,6 +62,7 @@
 //!   the answer is a 304 without a body; with `changed=1` only what differs is listed.
 //! - `poll` says how to go on: every 2 seconds, or not at all once everybody has read everything.
 
+pub mod access;
 pub mod cli;
 pub mod client;
 pub mod domain;

@@ -5,8 +5,10 @@
 
 mod bench;
 mod check;
+mod keys;
 mod replay;
 mod serve;
+mod token;
 pub mod trace;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
@@ -33,6 +35,10 @@ struct Cli {
 enum Command {
     /// Serve receipts over HTTP
     Serve(serve::Args),
+    /// Make API keys for the chat's back end
+    Keys(keys::Args),
+    /// Sign user tokens, for trying things out
+    Token(token::Args),
     /// Act recorded or made-up group chats out against a server, and compare all of their receipts
     Replay(replay::Args),
     /// Check a data directory offline: is all there that was answered?
@@ -54,6 +60,8 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Keys(args) => keys::run(&args),
+        Command::Token(args) => token::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Bench(args) => bench::run(&args),

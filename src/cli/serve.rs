@@ -12,6 +12,7 @@ use tokio::{
 
 use super::{EXIT_USAGE, complain, print_line};
 use crate::{
+    access::{KeyFileError, Keyring, TokenLimits},
     domain::Limits,
     http::{self, HttpLimits, Server},
     process::{
@@ -32,6 +33,7 @@ Examples:
   seenby serve
   seenby serve --data /var/lib/seenby --listen 127.0.0.1:7400 --retention 30d
   seenby serve --listen unix:/run/seenby/socket --log warn --log-format text
+  seenby serve --listen 0.0.0.0:7400 --api-keys api.keys --token-keys tokens.jwks
   SEENBY_POLL_EVERY=5s seenby serve --config /etc/seenby/config.toml
   seenby serve --print-default-config > config.toml
 
@@ -39,6 +41,14 @@ Layers:
   Every flag is also a key in the file that --config names (--poll-every: poll_every)
   and a variable (SEENBY_POLL_EVERY). A flag is stronger than a variable, a variable
   than the file, the file than the default. What is no setting is refused by name.
+
+Access:
+  Without --api-keys and --token-keys whoever can connect can do everything, so it listens
+  on loopback addresses and socket files only. With either, callers show who they are:
+  `Authorization: Bearer` and an API key (the chat's back end: all calls) or a user token (a
+  user's client: marks and pulls of its own). `seenby keys new` makes API keys, `seenby token
+  sign` tokens to try out. At SIGHUP both files are read again, and no request is dropped;
+  what systemd hands over as a credential stays as it is until a restart.
 
 Start and end:
   The first line on standard output says that it can answer, and where:
@@ -86,8 +96,15 @@ pub(super) fn run(args: Args) -> ExitCode {
         complain(&error);
         return ExitCode::from(EXIT_USAGE);
     }
+    let keys = match open_keys(&config) {
+        Ok(keys) => Arc::new(keys),
+        Err(error) => {
+            complain(&error);
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
     // Still the only thread, as taking over a listener wants it.
-    let bound = match listen::inherited()
+    let bound = match listen::inherited(config.has_access_control())
         .and_then(|inherited| inherited.map_or_else(|| listen::bind(&config.listen), Ok))
     {
         Ok(bound) => bound,
@@ -99,7 +116,7 @@ pub(super) fn run(args: Args) -> ExitCode {
     };
     telemetry::start(&config.log, config.log_format);
     shutdown::abort_on_panic(&[embedded::BASE_THREAD]);
-    match serve(&config, bound) {
+    match serve(&config, keys, bound) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -112,16 +129,41 @@ pub(super) fn run(args: Args) -> ExitCode {
 /// What a runtime's last tasks may take that nobody waits for.
 const STRAGGLERS_TIMEOUT: Duration = Duration::from_secs(1);
 
-fn serve(config: &Config, bound: Bound) -> Result<bool, Box<dyn Error>> {
+/// Reads the files of keys. What is wrong with one is bad configuration.
+fn open_keys(config: &Config) -> Result<Keyring, KeyFileError> {
+    let limits = TokenLimits {
+        bytes_max: config.token_bytes_max.count,
+        leeway: config.token_leeway,
+        ttl_max: config.token_ttl_max,
+    };
+    Keyring::open(config.api_keys.clone(), config.token_keys.clone(), limits)
+}
+
+/// Reads them again. Requests go on meanwhile, with the keys of before if the new ones are of no use.
+fn reload_keys(keys: &Keyring) {
+    match keys.reload() {
+        Ok(()) if keys.is_closed() => tracing::info!("the files of keys were read again"),
+        Ok(()) => tracing::info!("there are no files of keys to read again"),
+        Err(error) => tracing::error!("the keys of before stay in force: {error}"),
+    }
+}
+
+fn serve(config: &Config, keys: Arc<Keyring>, bound: Bound) -> Result<bool, Box<dyn Error>> {
     let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(serve_until_stopped(config, bound));
+    let served = runtime.block_on(serve_until_stopped(config, keys, bound));
     runtime.shutdown_timeout(STRAGGLERS_TIMEOUT);
     served
 }
 
 /// True if every request was answered and the store is closed.
-async fn serve_until_stopped(config: &Config, bound: Bound) -> Result<bool, Box<dyn Error>> {
+async fn serve_until_stopped(
+    config: &Config,
+    keys: Arc<Keyring>,
+    bound: Bound,
+) -> Result<bool, Box<dyn Error>> {
     let stop = shutdown::requested()?;
+    let reloaded = keys.clone();
+    shutdown::at_hangup(move || reload_keys(&reloaded))?;
     say_how_it_is_configured(config, &bound);
     let store = EmbeddedStore::open(&config.data, store_options(config))
         .map_err(|error| OpenStore { data: config.data.display().to_string(), source: Box::new(error) })?;
@@ -132,7 +174,9 @@ async fn serve_until_stopped(config: &Config, bound: Bound) -> Result<bool, Box<
         Listener::Unix(listener) => http::Listener::Unix(net::UnixListener::from_std(listener)?),
     };
     let sweep = spawn_sweep(ledger.clone(), Clock::System, config.sweep_every);
-    let server = Server::new(ledger.clone(), Clock::System, http_limits(config), Arc::default());
+    let server = Server::new(ledger.clone(), Clock::System, http_limits(config), Arc::default())
+        .with_access(keys, config.visibility)
+        .with_origins(&config.cors_origin.0);
 
     // Connections wait in the listener's queue already.
     print_line(&format!("seenby listening on {address}"));
@@ -161,7 +205,9 @@ fn say_how_it_is_configured(config: &Config, bound: &Bound) {
         tracing::info!("{setting}");
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data = %config.data.display(), listen = %bound.address, "starting");
-    tracing::warn!("there is no access control: whoever can connect can read and change everything");
+    if !config.has_access_control() {
+        tracing::warn!("there is no access control: whoever can connect can read and change everything");
+    }
 }
 
 fn store_options(config: &Config) -> embedded::Options {
@@ -179,8 +225,13 @@ fn http_limits(config: &Config) -> HttpLimits {
         body_bytes_max: config.body_bytes_max.count,
         bodies_bytes_max: config.bodies_bytes_max.count,
         connections_max: config.connections_max,
+        connections_per_address_max: config.connections_per_address_max,
+        http2_streams_max: config.http2_streams_max,
+        app_requests_per_s: config.app_requests_per_s,
+        user_requests_per_s: config.user_requests_per_s,
         head_timeout: config.head_timeout,
         body_timeout: config.body_timeout,
+        answer_timeout: config.answer_timeout,
         idle_timeout: config.idle_timeout,
         ..HttpLimits::default()
     }
@@ -214,5 +265,7 @@ mod tests {
     fn the_defaults_of_the_settings_are_those_of_the_wire() {
         let config = Config::load(config::Flags::default(), []).unwrap();
         assert_eq!(http_limits(&config), HttpLimits::default());
+        let keys = open_keys(&config).unwrap();
+        assert!(!keys.is_closed() && format!("{keys:?}").contains(&format!("{:?}", TokenLimits::default())));
     }
 }

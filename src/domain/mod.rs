@@ -3,6 +3,7 @@
 //! Pure: `std` only, no I/O, no clock, no async. Whatever depends on the time is told it as a [`Timestamp`].
 //! Read in the order of the modules below; `page` is where a mark ends up.
 
+mod hidden;
 mod id;
 mod limits;
 mod message;
@@ -12,7 +13,9 @@ mod pull;
 mod retention;
 mod roster;
 mod slot;
+mod viewer;
 
+pub use hidden::Hidden;
 pub use id::{ConversationId, ID_BYTES_MAX, IdError, MessageId, UserId};
 pub use limits::Limits;
 pub use message::{
@@ -21,7 +24,9 @@ pub use message::{
 };
 pub use page::{AskedEach, Outline, PAGE_MESSAGES_MAX, Page};
 pub use position::{Position, Positions};
+pub(crate) use pull::mix;
 pub use pull::{Etag, Named, Pace, Receipts};
 pub use retention::{ExpiresAt, Retention, Timestamp};
 pub use roster::{Members, RosterChange};
 pub use slot::{Slot, SlotSet};
+pub use viewer::{Role, Viewer, Visibility};

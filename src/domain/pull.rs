@@ -7,12 +7,16 @@ use super::{ConversationId, Generation, MessageId};
 /// What is known of one message: how many of its audience have read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipts {
-    /// The message's present life. Within one, `read` only rises, so the two name a state for good.
+    /// The message's present life.
     pub generation: Generation,
-    /// How many of the audience have read it.
+    /// How many of the audience whose receipts are on have read it.
     pub read: u32,
-    /// The size of the audience.
+    /// The size of the audience whose receipts are on.
     pub of: u32,
+    /// How many marks it has, of hidden users too. Within a generation this only rises, and marks are never taken back.
+    pub marks: u32,
+    /// Stands for who of the audience is hidden; 0 for nobody. With generation and marks it names a state for good.
+    pub hidden: u64,
 }
 
 impl Receipts {
@@ -52,8 +56,8 @@ impl Default for Pace {
 
 /// Names the receipts of a screen as they stand, such that a later pull can tell which of them have changed.
 ///
-/// It carries one entry a message, made of the message's generation and its count of readers, and a short hash
-/// of what was asked for:
+/// It carries one entry a message, made of the message's generation, its count of marks and who is hidden, and a short
+/// hash of what was asked for:
 ///
 /// ```text
 ///  bits 15..13  bytes of an entry, less 3
@@ -155,7 +159,9 @@ impl fmt::Display for Etag {
 fn entry(named: &Named) -> u64 {
     match &named.receipts {
         // The count is added after the mixing: neighbouring counts differ in every width.
-        Some(receipts) => mix(receipts.generation.0).wrapping_add(u64::from(receipts.read)),
+        Some(receipts) => {
+            mix(receipts.generation.0 ^ mix(receipts.hidden)).wrapping_add(u64::from(receipts.marks))
+        }
         None => mix(!hash_ids(FNV_BASIS, named)),
     }
 }
@@ -171,7 +177,7 @@ fn hash_ids(hash: u64, named: &Named) -> u64 {
 }
 
 /// Spreads every bit over all (the finalizer of `SplitMix64`, Steele and others, OOPSLA 2014).
-fn mix(value: u64) -> u64 {
+pub(crate) fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)
@@ -219,6 +225,8 @@ mod tests {
                 generation: Generation(generation),
                 read,
                 of: 9_999,
+                marks: read,
+                hidden: 0,
             }),
         }
     }
@@ -257,6 +265,14 @@ mod tests {
             assert_eq!(changed(&etag, &after), [1]);
             after[1] = named("m1", Some((77, 5)));
             assert_eq!(changed(&etag, &after), [1], "the same count of another generation is a change");
+            let hide = |screen: &mut Vec<Named>, who| {
+                screen[1].receipts.iter_mut().for_each(|receipts| receipts.hidden = who);
+            };
+            after[1] = named("m1", Some((2, 5)));
+            hide(&mut after, 7);
+            assert_eq!(changed(&etag, &after), [1], "somebody is hidden");
+            hide(&mut after, 0);
+            assert_eq!(Etag::of(&after), etag, "and shown again");
             after[1] = named("m1", None);
             assert_eq!(changed(&etag, &after), [1]);
             assert_eq!(changed(&Etag::of(&after), &before), [1]);

@@ -71,6 +71,18 @@ impl SlotSet {
         self.words.is_empty()
     }
 
+    /// How many slots are in both sets.
+    #[must_use]
+    pub fn count_common(&self, other: &Self) -> usize {
+        self.words.iter().zip(&other.words).map(|(word, other)| (word & other).count_ones() as usize).sum()
+    }
+
+    /// The slots that are in both sets, in ascending order.
+    pub fn common<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Slot> + 'a {
+        let words = self.words.iter().zip(&other.words).zip(0_u32..);
+        words.flat_map(|((word, other), at)| Bits(word & other).map(move |bit| Slot(at * 64 + bit)))
+    }
+
     /// The slots in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = Slot> + '_ {
         self.iter_after(None)
@@ -181,6 +193,13 @@ mod tests {
         let mut slots = set(&[0, 5, 64, 300]);
         slots.remove_all(&set(&[5, 6, 300, 4_000]));
         assert_eq!(slots, set(&[0, 64]), "equal although it was longer once");
+    }
+
+    #[test]
+    fn what_two_sets_have_in_common_is_in_both() {
+        let (one, other) = (set(&[0, 5, 64, 300]), set(&[5, 6, 300, 4_000]));
+        assert_eq!(one.common(&other).map(|slot| slot.0).collect::<Vec<_>>(), [5, 300]);
+        assert_eq!((one.count_common(&other), one.count_common(&set(&[]))), (2, 0));
     }
 
     #[test]

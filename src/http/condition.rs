@@ -57,7 +57,7 @@ mod tests {
         Etag::of(&[Named {
             conversation: ConversationId::new("c").unwrap(),
             message: MessageId::new("m").unwrap(),
-            receipts: Some(Receipts { generation: Generation(1), read, of: 9 }),
+            receipts: Some(Receipts { generation: Generation(1), read, of: 9, marks: read, hidden: 0 }),
         }])
     }
 

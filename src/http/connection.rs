@@ -154,7 +154,7 @@ async fn serve_http2(server: &Arc<Server>, mut io: Watched, watch: &Arc<Watch>, 
     let mut connection = pin!(
         http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
-            .max_concurrent_streams(limits.streams_max)
+            .max_concurrent_streams(limits.http2_streams_max)
             .max_header_list_size(list_bytes_max)
             .keep_alive_interval(limits.idle_timeout)
             .keep_alive_timeout(limits.head_timeout)

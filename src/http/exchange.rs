@@ -1,7 +1,7 @@
 //! One request and its answer: the checks in their order, the dispatch, and what is counted.
 //!
-//! The order is part of the contract: 404 and 405, then 413, 415, 400. Who the caller is will be asked after 405;
-//! until then every caller is the app. A call's own checks are in the file of its family.
+//! The order is part of the contract: 404 and 405, then 401 and 403, 429, 413, 415, 400. A call's own checks are in the
+//! file of its family.
 
 use std::{sync::Arc, time::Instant};
 
@@ -16,17 +16,20 @@ use hyper::{
 use super::{
     Server,
     answer::{self, Outcome, Sealed},
+    auth,
     body::{self, Collected},
     fields::{self, Id, Place},
     health, marks, members, messages,
     problem::Failure,
     query::Query,
     receipts,
-    route::{self, Call, Found, Ids, Route},
+    route::{self, Access, Call, Found, Ids, Route},
+    users,
     watch::InFlight,
 };
 use crate::{
-    domain::{ConversationId, MessageId, Timestamp, UserId},
+    access::Caller,
+    domain::{ConversationId, MessageId, Timestamp, UserId, Viewer},
     receipts::{Half, Ledger},
     wire::Code,
 };
@@ -37,6 +40,7 @@ pub(super) struct Exchange<'a> {
     pub(super) headers: &'a HeaderMap,
     pub(super) query: Query,
     pub(super) body: Collected,
+    pub(super) caller: Caller,
     /// When the whole request was there.
     pub(super) now: Timestamp,
     ids: Ids,
@@ -60,6 +64,16 @@ impl Exchange<'_> {
     /// The second id of the path.
     pub(super) fn user(&self) -> Result<UserId, Failure> {
         self.id(1, "user")
+    }
+
+    /// The first id of a path that begins with a user.
+    pub(super) fn user_alone(&self) -> Result<UserId, Failure> {
+        self.id(0, "user")
+    }
+
+    /// What the caller may see.
+    pub(super) fn viewer(&self) -> Viewer {
+        auth::viewer(&self.caller, self.server.visibility)
     }
 
     fn id<I: Id>(&self, at: usize, field: &str) -> Result<I, Failure> {
@@ -104,7 +118,8 @@ pub(super) async fn answer(
         let held = body::hold_answer(&server.bodies, response.body().len())?;
         Ok((response, held))
     });
-    let (response, held) = held.unwrap_or_else(|failure| (refused(failure, head.version), None));
+    let (mut response, held) = held.unwrap_or_else(|failure| (refused(failure, head.version), None));
+    server.cors.answer(&head.method, &head.headers, &mut response);
     server.metrics.answered(template, response.status().as_u16(), begun.elapsed());
     answer::seal(response, &head.method, in_flight, held)
 }
@@ -158,13 +173,27 @@ async fn dispatch(server: &Server, head: &Parts, found: Found, body: Incoming) -
         }
         Found::Nothing => return Err(Failure::new(Code::NoSuchRoute, Code::NoSuchRoute.explanation())),
     };
+    let caller = authorize(server, head, route, &ids)?;
     let body = if route.takes_body {
         body::check_length(&head.headers, &server.limits)?;
         body::collect(body, &server.limits, &server.bodies).await?
     } else {
         Collected::default()
     };
-    carry_out(server, head, (route, ids), body).await
+    carry_out(server, head, (route, ids), caller, body).await
+}
+
+/// Who calls, if the call is theirs to make, and now.
+fn authorize(server: &Server, head: &Parts, route: &Route, ids: &Ids) -> Result<Caller, Failure> {
+    if route.access == Access::Open {
+        return Ok(Caller::Anybody);
+    }
+    let caller = auth::caller(&server.keys, &head.headers, server.clock.now())?;
+    auth::permit(route.access, &caller, ids.get(1).and_then(Option::as_deref))?;
+    server.rates.check(&caller).map_err(|wait| {
+        Failure::new(Code::TooManyRequests, Code::TooManyRequests.explanation()).retry_after(wait)
+    })?;
+    Ok(caller)
 }
 
 /// The rest of the way, once the whole body is there.
@@ -172,6 +201,7 @@ pub(super) async fn carry_out(
     server: &Server,
     head: &Parts,
     (route, ids): (&Route, Ids),
+    caller: Caller,
     body: Collected,
 ) -> Outcome {
     if route.takes_body {
@@ -179,7 +209,7 @@ pub(super) async fn carry_out(
     }
     let query = Query::parse(head.uri.query(), route.query)?;
     let now = server.clock.now();
-    let exchange = Exchange { server, headers: &head.headers, query, body, now, ids };
+    let exchange = Exchange { server, headers: &head.headers, query, body, caller, now, ids };
     call(route, &exchange).await
 }
 
@@ -210,6 +240,9 @@ async fn call(route: &Route, exchange: &Exchange<'_>) -> Outcome {
         Call::Roster => members::list(exchange).await,
         Call::Conversations => members::conversations(exchange).await,
         Call::ForgetConversation => members::forget(exchange).await,
+        Call::SetPrivacy => users::set_privacy(exchange).await,
+        Call::Privacy => users::privacy(exchange).await,
+        Call::ForgetUser => users::forget(exchange).await,
         Call::Healthz => Ok(health::lives()),
         Call::Readyz => health::ready(exchange),
         Call::Metrics => health::metrics(exchange),

@@ -13,6 +13,8 @@ use hyper::{
 };
 use serde_json::Value;
 
+use crate::access::Caller;
+
 use super::{
     Server,
     exchange::carry_out,
@@ -31,7 +33,7 @@ pub fn requests(server: &Server, bytes: &[u8]) {
         let Some((head, body)) = read(request) else { continue };
         let Found::Route(route, ids) = route::find(&head.method, head.uri.path()) else { continue };
         let body = Bytes::copy_from_slice(if route.takes_body { body } else { b"" });
-        let answer = pin!(carry_out(server, &head, (route, ids), body.into()));
+        let answer = pin!(carry_out(server, &head, (route, ids), Caller::Anybody, body.into()));
         let Poll::Ready(outcome) = answer.poll(&mut Context::from_waker(Waker::noop())) else {
             panic!("{head:?} is not answered at once")
         };

@@ -16,10 +16,17 @@ pub struct HttpLimits {
     pub bodies_bytes_max: usize,
     /// Connections open at one moment. One more is answered `overloaded` and closed.
     pub connections_max: usize,
+    /// Connections open at one moment from one address (of IPv6: from one network of 64 bits); 0 for as many as there may
+    /// be in all. One more is answered `too-many-requests` and closed.
+    pub connections_per_address_max: usize,
     /// Connections being answered so at one moment. One more is closed without a word.
     pub refusals_max: usize,
     /// Requests in flight on one connection, where the protocol has several.
-    pub streams_max: u32,
+    pub http2_streams_max: u32,
+    /// Requests that an app may send a second, for each API key; 0 for no limit.
+    pub app_requests_per_s: u32,
+    /// Requests that a user may send a second; 0 for no limit.
+    pub user_requests_per_s: u32,
     /// From a head's first byte to its last; on a new connection from the moment it was accepted.
     pub head_timeout: Duration,
     /// From the end of a head to the end of its body.
@@ -40,8 +47,11 @@ impl Default for HttpLimits {
             bodies_bytes_max: 128 * 1024 * 1024,
             // Of the 1,024 files that a process may usually open: 64 for refusals, 60 for the store.
             connections_max: 900,
+            connections_per_address_max: 0,
             refusals_max: 64,
-            streams_max: 100,
+            http2_streams_max: 100,
+            app_requests_per_s: 0,
+            user_requests_per_s: 50,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             answer_timeout: Duration::from_secs(30),

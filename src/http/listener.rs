@@ -4,6 +4,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -23,17 +24,17 @@ pub enum Listener {
 }
 
 impl Listener {
-    /// The next connection. May be dropped while it waits; no connection is lost by that.
-    pub(super) async fn accept(&self) -> io::Result<Stream> {
+    /// The next connection, and the address that it is from, if it has one. May be dropped while it waits; no connection is lost by that.
+    pub(super) async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, address) = listener.accept().await?;
                 // An answer is one small write: it must not wait for the acknowledgement of the one before.
                 // Fails only if the peer is gone already, which the first read will tell.
                 let _ = stream.set_nodelay(true);
-                Ok(Stream::Tcp(stream))
+                Ok((Stream::Tcp(stream), Some(address.ip())))
             }
-            Self::Unix(listener) => Ok(Stream::Unix(listener.accept().await?.0)),
+            Self::Unix(listener) => Ok((Stream::Unix(listener.accept().await?.0), None)),
         }
     }
 }

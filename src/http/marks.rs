@@ -4,11 +4,13 @@
 
 use super::{
     answer::{self, Outcome},
+    auth,
     exchange::Exchange,
     fields::{self, Place},
     problem::{Failure, message_refused, refusal_code},
 };
 use crate::{
+    access::Caller,
     receipts::{Mark, Read},
     wire::{
         BulkMarkEntry, BulkMarkRequest, BulkMarkResponse, EntryRefused, MarkRequest, MarkResponse,
@@ -20,17 +22,27 @@ use crate::{
 pub(super) async fn mark(exchange: &Exchange<'_>) -> Outcome {
     let conversation = exchange.conversation()?;
     let MarkRequest { reader, messages, up_to, up_to_order } = exchange.body.json()?;
-    // Only a user may leave it out, and every caller is an app.
-    let reader = reader.ok_or_else(|| fields::bad("'reader' is missing: who has read?".to_owned()))?;
+    let reader = reader_of(exchange, reader)?;
     let entry = BulkMarkEntry { conversation: String::new(), reader, messages, up_to, up_to_order };
     let reader = fields::id(Place::Top, "reader", &entry.reader)?;
-    let mark = Mark { conversation, reader, read: read(exchange, Place::Top, &entry)? };
+    let read = read(exchange, Place::Top, &entry)?;
+    let mark = Mark { conversation, reader, read, by: auth::role(&exchange.caller) };
     let marked = exchange.ledger().mark(mark, exchange.now).await?;
     answer::json(&MarkResponse {
         marked: marked.marked,
         already: marked.already,
         refused: marked.refused.into_iter().map(message_refused).collect(),
     })
+}
+
+/// Who has read: a user, if nobody is named; an app has to say.
+fn reader_of(exchange: &Exchange<'_>, named: Option<String>) -> Result<String, Failure> {
+    match (&exchange.caller, named) {
+        (Caller::User(user), Some(named)) if named != user.as_str() => Err(auth::not_yourself()),
+        (Caller::User(user), _) => Ok(user.to_string()),
+        (_, Some(named)) => Ok(named),
+        (_, None) => Err(fields::bad("'reader' is missing: who has read?".to_owned())),
+    }
 }
 
 /// `POST /v1/marks`
@@ -46,6 +58,7 @@ pub(super) async fn mark_bulk(exchange: &Exchange<'_>) -> Outcome {
                 conversation: fields::id(place, "conversation", &entry.conversation)?,
                 reader: fields::id(place, "reader", &entry.reader)?,
                 read: read(exchange, place, entry)?,
+                by: auth::role(&exchange.caller),
             })
         })
         .collect::<Result<_, Failure>>()?;

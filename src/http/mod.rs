@@ -3,9 +3,10 @@
 //! [`serve`] takes a [`Listener`] and a [`Server`] and answers until it is told to stop. A request goes
 //!
 //! ```text
-//! server       accepts, within a number of connections
+//! server       accepts, within a number of connections, in all and an address
 //! connection   HTTP/1.1 or HTTP/2, heads within their time
 //! exchange     the checks in their order, the body, the dispatch by `route`
+//! auth         who calls, and whether the call is theirs to make; `rates`: how often
 //! marks …      one file a family: wire shape -> domain -> `receipts::Ledger` -> wire shape
 //! problem      or else why not, as a problem document
 //! ```
@@ -15,11 +16,15 @@
 
 mod server;
 
+mod addresses;
 mod connection;
 mod limits;
 mod listener;
+mod rates;
 mod watch;
 
+mod auth;
+mod cors;
 mod exchange;
 mod route;
 
@@ -37,6 +42,7 @@ mod members;
 mod messages;
 mod openapi;
 mod receipts;
+mod users;
 
 #[doc(hidden)]
 pub mod fuzzing;

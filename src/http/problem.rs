@@ -3,12 +3,12 @@
 //! One exhaustive match each leads from a refusal and from a store's error to the one code the client sees. A
 //! [`Failure`] has two parts: the detail, which is the client's, and a line for the log, which never travels.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use hyper::{
     Response, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 use crate::{
@@ -24,13 +24,23 @@ pub(super) struct Failure {
     detail: Cow<'static, str>,
     log: Option<String>,
     allow: Option<String>,
+    challenges: bool,
+    retry_after_s: Option<u64>,
     closes: bool,
 }
 
 impl Failure {
     /// A failure whose detail is for the client's eyes.
     pub(super) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), log: None, allow: None, closes: false }
+        Self {
+            code,
+            detail: detail.into(),
+            log: None,
+            allow: None,
+            challenges: false,
+            retry_after_s: None,
+            closes: false,
+        }
     }
 
     /// The server's own fault: the cause goes to the log alone.
@@ -42,6 +52,16 @@ impl Failure {
     /// The methods that the path does have.
     pub(super) fn allow(self, methods: String) -> Self {
         Self { allow: Some(methods), ..self }
+    }
+
+    /// The answer says how to authenticate.
+    pub(super) fn challenges(self) -> Self {
+        Self { challenges: true, ..self }
+    }
+
+    /// The answer says to stay away for so long, in place of what is usual for its code.
+    pub(super) fn retry_after(self, wait: Duration) -> Self {
+        Self { retry_after_s: Some(wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)), ..self }
     }
 
     /// The rest of the request is not waited for.
@@ -87,8 +107,12 @@ impl Failure {
             StatusCode::from_u16(self.code.status()).expect("invariant: the codes' statuses are statuses");
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if let Some(seconds) = retry_after_s(self.code) {
+        if let Some(seconds) = self.retry_after_s.or(retry_after_s(self.code)) {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.challenges {
+            // RFC 6750, section 3.
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"seenby\""));
         }
         if let Some(methods) = self.allow.and_then(|methods| HeaderValue::from_str(&methods).ok()) {
             headers.insert(ALLOW, methods);
@@ -120,7 +144,7 @@ impl Failure {
 const PROBLEM_JSON: &str = "application/problem+json";
 
 /// How many seconds to stay away, where staying away helps.
-fn retry_after_s(code: Code) -> Option<u16> {
+fn retry_after_s(code: Code) -> Option<u64> {
     match code {
         Code::TooManyRequests | Code::Overloaded => Some(1),
         Code::NotReady | Code::TooManyStreams => Some(2),

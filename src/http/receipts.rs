@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     domain::{ConversationId, Etag, MessageId, Named, Pace, Refusal},
-    receipts::{Half, Screen},
+    receipts::{Half, ReadersWanted, Screen},
     wire::{
         Code, Poll, PullResponse, QueryReceipts, QueryRequest, QueryResponse, ReadersResponse, ReceiptsEntry,
     },
@@ -36,7 +36,8 @@ pub(super) async fn pull(exchange: &Exchange<'_>) -> Outcome {
         Some("1") => true,
         Some(_) => return Err(fields::bad("'changed' is 1 or left out".to_owned())),
     };
-    let screen = exchange.ledger().pull(vec![(conversation, messages)], exchange.now).await?;
+    let screen =
+        exchange.ledger().pull(vec![(conversation, messages)], &exchange.viewer(), exchange.now).await?;
     let etag = screen.etag.to_string();
     let condition = Condition::read(exchange.headers, &etag);
     let unchanged = matches!(condition, Condition::Unchanged);
@@ -114,7 +115,7 @@ fn poll_shape(pace: Pace) -> Poll {
 pub(super) async fn query(exchange: &Exchange<'_>) -> Outcome {
     let request: QueryRequest = exchange.body.json()?;
     let pulls = query_pulls(exchange, &request)?;
-    let screen = exchange.ledger().pull(pulls, exchange.now).await?;
+    let screen = exchange.ledger().pull(pulls, &exchange.viewer(), exchange.now).await?;
     let earlier = request.etag.as_deref().and_then(Etag::parse);
     let receipts: Vec<_> = screen.changed_since(earlier.as_ref()).map(query_shape).collect();
     exchange.server.metrics.pulled(receipts.is_empty());
@@ -170,7 +171,9 @@ pub(super) async fn users(exchange: &Exchange<'_>, half: Half) -> Outcome {
     let (conversation, message) = (exchange.conversation()?, exchange.message()?);
     let limit = exchange.limit()?;
     let after = List::Readers.after(&exchange.query)?;
-    let part = exchange.ledger().readers(&conversation, &message, half, after, limit, exchange.now).await?;
+    let (viewer, now) = (exchange.viewer(), exchange.now);
+    let wanted = ReadersWanted { half, after, limit };
+    let part = exchange.ledger().readers(&conversation, &message, &viewer, wanted, now).await?;
     let part = part.ok_or(Refusal::UnknownMessage)?;
     answer::json(&ReadersResponse {
         message: message.to_string(),

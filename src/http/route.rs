@@ -30,6 +30,9 @@ pub(super) enum Call {
     Roster,
     Conversations,
     ForgetConversation,
+    SetPrivacy,
+    Privacy,
+    ForgetUser,
     Healthz,
     Readyz,
     Metrics,
@@ -67,8 +70,10 @@ pub(super) enum Access {
     Open,
     /// The chat's own back end, with an API key.
     App,
-    /// An end user's client as well, with a token, on its own behalf alone.
+    /// An end user's client as well, with a token. What is not its own does not exist for it.
     User,
+    /// The same, where the path names a user: only that one.
+    Yourself,
 }
 
 /// One row of the table.
@@ -126,6 +131,9 @@ const READERS: &str = "/v1/conversations/{conversation}/messages/{message}/reade
 const NOT_READERS: &str = "/v1/conversations/{conversation}/messages/{message}/unread";
 const READER: &str = "/v1/conversations/{conversation}/readers/{user}";
 
+const USER: &str = "/v1/users/{user}";
+const PRIVACY: &str = "/v1/users/{user}/privacy";
+
 /// All routes, the frequent ones first.
 pub(super) static TABLE: &[Route] = &[
     Route {
@@ -149,7 +157,7 @@ pub(super) static TABLE: &[Route] = &[
         ..route(Call::Query, Verb::Post, "/v1/receipts/query", "Pull receipts across conversations")
     },
     Route {
-        access: Access::User,
+        access: Access::Yourself,
         ..route(Call::Unread, Verb::Get, READER, "What a reader still has to read")
     },
     Route {
@@ -202,6 +210,12 @@ pub(super) static TABLE: &[Route] = &[
         success: &[204],
         ..route(Call::ForgetConversation, Verb::Delete, CONVERSATION, "Forget a conversation and all it has")
     },
+    Route {
+        takes_body: true,
+        ..route(Call::SetPrivacy, Verb::Put, PRIVACY, "Switch a user's receipts off, or on again")
+    },
+    route(Call::Privacy, Verb::Get, PRIVACY, "Whether a user's receipts are on"),
+    Route { success: &[204], ..route(Call::ForgetUser, Verb::Delete, USER, "Delete a user everywhere") },
     open(Call::Healthz, "/healthz", "The process lives"),
     Route { codes: &[Code::NotReady], ..open(Call::Readyz, "/readyz", "The server can commit") },
     route(Call::Metrics, Verb::Get, "/metrics", "Metrics in the OpenMetrics text format"),
@@ -305,9 +319,7 @@ mod tests {
 
     #[test]
     fn what_is_not_in_the_table_is_not_found() {
-        for path in
-            ["", "/", "*", "/v1", "/v2/marks", "/v1/marks/", "/healthz/", "//healthz", "/v1/users/a/privacy"]
-        {
+        for path in ["", "/", "*", "/v1", "/v2/marks", "/v1/marks/", "/healthz/", "//healthz", "/v1/users"] {
             assert!(matches!(find(&Method::GET, path), Found::Nothing), "{path}");
         }
     }

@@ -4,6 +4,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,13 +13,24 @@ use std::{
 };
 
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-use super::{HttpLimits, Listener, body::BodyBudget, connection, listener::Stream, problem::Failure};
+use super::{
+    HttpLimits, Listener,
+    addresses::{Addresses, Counted},
+    body::BodyBudget,
+    connection,
+    cors::Cors,
+    listener::Stream,
+    problem::Failure,
+    rates::Rates,
+};
 use crate::{
+    access::Keyring,
+    domain::Visibility,
     process::{clock::Clock, metrics::Metrics},
     receipts::Ledger,
     wire::Code,
@@ -32,6 +44,11 @@ pub struct Server {
     pub(super) limits: HttpLimits,
     pub(super) metrics: Arc<Metrics>,
     pub(super) bodies: BodyBudget,
+    pub(super) keys: Arc<Keyring>,
+    pub(super) visibility: Visibility,
+    pub(super) cors: Cors,
+    pub(super) rates: Rates,
+    addresses: Arc<Addresses>,
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
     draining: AtomicBool,
@@ -49,10 +66,28 @@ impl Server {
             limits,
             metrics,
             bodies: semaphore(limits.bodies_bytes_max),
+            keys: Arc::default(),
+            visibility: Visibility::default(),
+            cors: Cors::default(),
+            rates: Rates::new(&limits),
+            addresses: Arc::default(),
             connections: semaphore(limits.connections_max),
             refusals: semaphore(limits.refusals_max),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// The same, for callers who can show one of these `keys` (or none, if there is none), and users who may see the
+    /// receipts that `visibility` says.
+    #[must_use]
+    pub fn with_access(self, keys: Arc<Keyring>, visibility: Visibility) -> Self {
+        Self { keys, visibility, ..self }
+    }
+
+    /// The same, also for pages of these origins, each as browsers send it.
+    #[must_use]
+    pub fn with_origins(self, origins: &[String]) -> Self {
+        Self { cors: Cors::new(origins), ..self }
     }
 
     /// Whether the server is on its way out. It still answers what comes over connections that are open.
@@ -108,7 +143,7 @@ async fn accept_all(
                 }
             }
             accepted = listener.accept() => match accepted {
-                Ok(stream) => admit(server, stream, stopped, connections),
+                Ok((stream, address)) => admit(server, stream, address, stopped, connections),
                 Err(error) => pause(&error).await,
             },
         }
@@ -120,27 +155,49 @@ async fn accept_all(
 fn admit(
     server: &Arc<Server>,
     stream: Stream,
+    address: Option<IpAddr>,
     stopped: &watch::Receiver<bool>,
     connections: &mut JoinSet<()>,
 ) {
     let server = server.clone();
-    if let Ok(permit) = server.connections.clone().try_acquire_owned() {
-        let stopped = stopped.clone();
-        connections.spawn(async move {
-            let open = server.metrics.connection_opened();
-            connection::run(server.clone(), stream, stopped).await;
-            drop((open, permit));
-        });
-    } else {
-        server.metrics.connection_refused();
-        if let Ok(permit) = server.refusals.clone().try_acquire_owned() {
+    match place(&server, address) {
+        Ok(place) => {
+            let stopped = stopped.clone();
             connections.spawn(async move {
-                let detail = format!("{} connections are open", server.limits.connections_max);
-                connection::say(&server, stream, Failure::new(Code::Overloaded, detail)).await;
-                drop(permit);
+                let open = server.metrics.connection_opened();
+                connection::run(server.clone(), stream, stopped).await;
+                drop((open, place));
             });
         }
+        Err(failure) => {
+            server.metrics.connection_refused();
+            if let Ok(permit) = server.refusals.clone().try_acquire_owned() {
+                connections.spawn(async move {
+                    connection::say(&server, stream, failure).await;
+                    drop(permit);
+                });
+            }
+        }
     }
+}
+
+/// What a connection takes up: one of all there may be, and one of its address.
+type Place = (OwnedSemaphorePermit, Option<Counted>);
+
+fn place(server: &Server, address: Option<IpAddr>) -> Result<Place, Failure> {
+    let HttpLimits { connections_max, connections_per_address_max: most, .. } = server.limits;
+    let counted = match address.filter(|_| most > 0) {
+        Some(address) => Some(server.addresses.count(address, most).ok_or_else(|| {
+            Failure::new(Code::TooManyRequests, format!("{most} connections are open from this address"))
+        })?),
+        None => None,
+    };
+    let permit = server
+        .connections
+        .clone()
+        .try_acquire_owned()
+        .map_err(|_| Failure::new(Code::Overloaded, format!("{connections_max} connections are open")))?;
+    Ok((permit, counted))
 }
 
 /// Accepting fails for reasons that pass: a client that has gone, or no file descriptor left. For the latter it

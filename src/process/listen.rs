@@ -59,9 +59,10 @@ pub enum ListenError {
     },
 }
 
-/// The listener that systemd passed on, if it did. To be called before the process has a second thread, as it
+/// The listener that systemd passed on, if it did; without access control one that other machines can reach is refused. To
+/// be called before the process has a second thread, as it
 /// takes the variables that tell of it out of the environment.
-pub fn inherited() -> Result<Option<Bound>, ListenError> {
+pub fn inherited(has_access_control: bool) -> Result<Option<Bound>, ListenError> {
     let mut passed = listenfd::ListenFd::from_env();
     if passed.len() > 1 {
         return Err(ListenError::Inherited(format!("{} listeners, and one is wanted", passed.len())));
@@ -76,7 +77,11 @@ pub fn inherited() -> Result<Option<Bound>, ListenError> {
         },
     };
     let bound = Bound::new(listener, None).map_err(wrong)?;
-    if bound.address.is_local() { Ok(Some(bound)) } else { Err(ListenError::Open(bound.address)) }
+    if has_access_control || bound.address.is_local() {
+        Ok(Some(bound))
+    } else {
+        Err(ListenError::Open(bound.address))
+    }
 }
 
 /// Listens on `address`. A socket file that is there is replaced if nobody answers on it.

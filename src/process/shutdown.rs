@@ -1,4 +1,5 @@
-//! How the process ends: at a signal in good order, at a second one at once, and never half-way through a panic.
+//! What signals do: how the process ends, in good order or at once, and never half-way through a panic; and when it reads
+//! its files again.
 
 use std::{future::Future, io, panic, process, thread};
 
@@ -28,6 +29,18 @@ pub fn requested() -> io::Result<impl Future<Output = ()> + Send + 'static> {
         // The task never drops the sender but by sending.
         let _ = requested.await;
     })
+}
+
+/// Calls `reload` at each SIGHUP from this call on, for as long as the runtime lives; without this the signal would end
+/// the process. Needs a tokio runtime.
+pub fn at_hangup(reload: impl Fn() + Send + 'static) -> io::Result<()> {
+    let mut hangups = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            reload();
+        }
+    });
+    Ok(())
 }
 
 struct Signals {

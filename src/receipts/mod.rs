@@ -1,4 +1,4 @@
-//! The use-cases: register, mark, pull, forget, sweep. The one place where domain meets store.
+//! The use-cases: register, mark, pull, forget, sweep, and users. The one place where domain meets store.
 //!
 //! A [`Ledger`] is what the wire talks to. It knows the retention and the pace, fills in what a call left out, and
 //! turns what an engine answers into what a client is told. It knows no HTTP and reads no clock.
@@ -7,6 +7,7 @@ mod forget;
 mod mark;
 mod pull;
 mod register;
+mod user;
 
 pub use mark::{BulkMarked, EntryRefused};
 pub use pull::Screen;
@@ -14,7 +15,8 @@ pub use register::BulkRegistered;
 
 // What calls take and answer, so that the wire names no store.
 pub use crate::store::{
-    Half, Mark, Marked, MessageReceipts, Read, ReadersPart, RosterPart, StoreError, Unread, Vitals,
+    Half, Mark, Marked, MessageReceipts, Read, ReadersPart, ReadersWanted, RosterPart, StoreError, Unread,
+    Vitals,
 };
 
 use crate::{

@@ -2,8 +2,8 @@
 
 use super::Ledger;
 use crate::{
-    domain::{ConversationId, Etag, MessageId, Named, Pace, Receipts, Slot, Timestamp},
-    store::{Half, ReadersPart, StoreError},
+    domain::{ConversationId, Etag, MessageId, Named, Pace, Receipts, Timestamp, Viewer},
+    store::{ReadersPart, ReadersWanted, StoreError},
 };
 
 /// What is known of the messages that a client pulled in one request.
@@ -30,15 +30,16 @@ impl Screen {
 
 impl Ledger {
     /// Pulls the messages of one screen, which may lie in several conversations. Never waits for a write to disk, and
-    /// costs the same for 10 readers as for 10,000.
+    /// costs the same for 10 readers as for 10,000. What `viewer` may not see is unknown.
     pub async fn pull(
         &self,
         pulls: Vec<(ConversationId, Vec<MessageId>)>,
+        viewer: &Viewer,
         now: Timestamp,
     ) -> Result<Screen, StoreError> {
         let mut named = Vec::new();
         for (conversation, messages) in pulls {
-            let receipts = self.store.receipts(&conversation, &messages, now).await?;
+            let receipts = self.store.receipts(&conversation, &messages, viewer, now).await?;
             named.extend(messages.into_iter().zip(receipts).map(|(message, receipts)| Named {
                 conversation: conversation.clone(),
                 message,
@@ -49,16 +50,15 @@ impl Ledger {
         Ok(Screen { etag: Etag::of(&named), named, poll: (!settled).then_some(self.pace), pace: self.pace })
     }
 
-    /// Part of the users who have read a message, or have not, in slot order; none if it is unknown.
+    /// Part of the users who have read a message, or have not, in slot order; none if it is unknown to `viewer`.
     pub async fn readers(
         &self,
         conversation: &ConversationId,
         message: &MessageId,
-        half: Half,
-        after: Option<Slot>,
-        limit: usize,
+        viewer: &Viewer,
+        wanted: ReadersWanted,
         now: Timestamp,
     ) -> Result<Option<ReadersPart>, StoreError> {
-        self.store.readers(conversation, message, half, after, limit, now).await
+        self.store.readers(conversation, message, viewer, wanted, now).await
     }
 }

@@ -14,8 +14,8 @@ pub mod model;
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use crate::domain::{
-    ConversationId, ExpiresAt, MessageId, Order, Receipts, Refusal, RegisterOutcome, Registration,
-    RosterChange, Slot, Timestamp, UserId,
+    ConversationId, ExpiresAt, MessageId, Order, Receipts, Refusal, RegisterOutcome, Registration, Role,
+    RosterChange, Slot, Timestamp, UserId, Viewer,
 };
 
 /// What an engine answers, when it is ready to. Writes of the embedded engine are carried out even if the
@@ -48,6 +48,8 @@ pub struct Mark {
     pub reader: UserId,
     /// What was read.
     pub read: Read,
+    /// In whose name it is made: to a user, messages that it neither sent nor was sent are unknown.
+    pub by: Role,
 }
 
 /// Which messages a mark is about.
@@ -68,7 +70,7 @@ pub struct Marked {
     pub marked: usize,
     /// Messages that this reader had read before, or that the mark named before.
     pub already: usize,
-    /// Messages that could not be marked, in the order named: [`Refusal::UnknownMessage`] or
+    /// Messages that could not be marked, in the order named: [`Refusal::UnknownMessage`] or, by an app,
     /// [`Refusal::NotInAudience`].
     pub refused: Vec<(MessageId, Refusal)>,
 }
@@ -119,6 +121,17 @@ pub enum Half {
     Unread,
 }
 
+/// Which users are asked for: up to `limit` of one half of an audience, above the slot `after`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadersWanted {
+    /// Which half.
+    pub half: Half,
+    /// Where the part before ended; none for the first.
+    pub after: Option<Slot>,
+    /// How many at the most.
+    pub limit: usize,
+}
+
 /// What a reader still has to read in one conversation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unread {
@@ -167,6 +180,13 @@ pub struct Vitals {
 ///
 /// **Lives.** Within one generation of a message, readers are only added. A reset begins a new generation, and so
 /// does registering an id again after the message was deleted or expired: marks of an earlier one never show.
+///
+/// **Hidden users.** Whose receipts are off counts in no `read` and no `of` and is on no list of readers, whatever was
+/// registered or read before. Marks are decided as ever, and not kept: what was read before shows again once they are
+/// on, what was read meanwhile does not. An `of` that was answered before may therefore be another later.
+///
+/// **Deleted users** are in no roster and on no list, count nowhere, and the messages that they sent are forgotten. The
+/// same name later is a new user.
 ///
 /// **Time.** A message is unknown to every call whose `now` has reached its end, whether or not a sweep has met
 /// it. A message that is unknown is treated as if it had never been, but that the conversation's highest order
@@ -263,25 +283,34 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Answer<'a, Unread>;
 
-    /// What is known of each message asked for, in the order asked; none for those that are unknown.
+    /// What is known of each message asked for, in the order asked; none for those that are unknown to `viewer`.
     fn receipts<'a>(
         &'a self,
         conversation: &'a ConversationId,
         messages: &'a [MessageId],
+        viewer: &'a Viewer,
         now: Timestamp,
     ) -> Answer<'a, Vec<Option<Receipts>>>;
 
-    /// Up to `limit` users of the message's audience, above the slot `after`, who have read it or have not; none
-    /// if it is unknown.
+    /// Users of the message's audience who have read it, or have not, in slot order; none if it is unknown to `viewer`.
     fn readers<'a>(
         &'a self,
         conversation: &'a ConversationId,
         message: &'a MessageId,
-        half: Half,
-        after: Option<Slot>,
-        limit: usize,
+        viewer: &'a Viewer,
+        wanted: ReadersWanted,
         now: Timestamp,
     ) -> Answer<'a, Option<ReadersPart>>;
+
+    /// *Write.* Hides a user everywhere, or shows them again.
+    fn set_hidden(&self, user: UserId, is_hidden: bool) -> Answer<'_, ()>;
+
+    /// Whether a user's receipts are off; false for one that nobody mentioned.
+    fn is_hidden<'a>(&'a self, user: &'a UserId) -> Answer<'a, bool>;
+
+    /// *Write.* Deletes a user everywhere. A crash before the answer may leave some of the messages that the user sent
+    /// forgotten, and the user there.
+    fn forget_user(&self, user: UserId) -> Answer<'_, ()>;
 
     /// Gives up the storage of messages that have expired at `now`, and says of how many.
     fn sweep(&self, now: Timestamp) -> Answer<'_, usize>;

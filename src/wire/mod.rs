@@ -10,6 +10,7 @@ mod messages;
 mod problem;
 mod receipts;
 mod rosters;
+mod users;
 
 pub use marks::{
     BulkMarkEntry, BulkMarkRequest, BulkMarkResponse, EntryRefused, MarkRequest, MarkResponse, UnreadResponse,
@@ -25,6 +26,7 @@ pub use receipts::{
 pub use rosters::{
     ConversationsResponse, RosterChangeRequest, RosterReplaceRequest, RosterResponse, RosterVersion,
 };
+pub use users::{Privacy, Switch};
 
 use std::{fmt, marker::PhantomData};
 

@@ -16,12 +16,14 @@
 //! Rows are kept in shared blocks, so that a copy of a page costs little and a change to the copy leaves the
 //! original as it was: the store shows one while it makes the other durable.
 
+mod hidden;
 mod outline;
 mod rows;
 
 use std::sync::Arc;
 
-use super::{Generation, Message, Order, Position, Positions, Receipts, Slot, SlotSet, Timestamp};
+use super::{Generation, Hidden, Message, Order, Position, Positions, Receipts, Slot, SlotSet, Timestamp};
+use hidden::LastCounts;
 pub use outline::{AskedEach, Outline};
 use rows::{Columns, Rows};
 
@@ -38,6 +40,7 @@ pub struct Page {
     /// How many have read, by position.
     read: Vec<u32>,
     rows: Rows,
+    hidden: LastCounts,
 }
 
 impl Page {
@@ -73,6 +76,7 @@ impl Page {
         let members = u32::try_from(audience.len()).expect("invariant: slots are u32");
         let of = members - u32::from(audience.contains(message.sender));
         self.outline.put(position, &message, audience);
+        self.hidden = LastCounts::default();
         let messages = Arc::make_mut(&mut self.messages);
         let ofs = Arc::make_mut(&mut self.of);
         if messages.len() <= position.index() {
@@ -166,24 +170,34 @@ impl Page {
         true
     }
 
-    /// What is known of the message at `position`.
+    /// What is known of the message at `position`, without those who are hidden.
     #[must_use]
-    pub fn receipts(&self, position: Position) -> Option<Receipts> {
+    pub fn receipts(&self, position: Position, hidden: &Hidden) -> Option<Receipts> {
         let generation = self.message(position)?.generation;
-        Some(Receipts { generation, read: self.read[position.index()], of: self.of[position.index()] })
+        let at = position.index();
+        let (marks, of) = (self.read[at], self.of[at]);
+        if hidden.is_empty() {
+            return Some(Receipts { generation, read: marks, of, marks, hidden: 0 });
+        }
+        let counts = self.hidden.of(self, hidden);
+        let (read, of) = (marks - counts.read[at], of - counts.of[at]);
+        Some(Receipts { generation, read, of, marks, hidden: counts.digest[at] })
     }
 
-    /// The users of one message's audience who have (`read`) or have not read it, above the slot `after`.
-    pub fn readers(
-        &self,
+    /// The users of one message's audience who have (`read`) or have not read it, above the slot `after`, without those
+    /// who are hidden.
+    pub fn readers<'a>(
+        &'a self,
         position: Position,
         read: bool,
         after: Option<Slot>,
-    ) -> impl Iterator<Item = Slot> + '_ {
+        hidden: &'a Hidden,
+    ) -> impl Iterator<Item = Slot> + 'a {
         let sender = self.message(position).map(|message| message.sender);
         let audience = self.outline.audience(position).into_iter();
         let slots = audience.flat_map(move |audience| audience.iter_after(after));
-        slots.filter(move |&slot| Some(slot) != sender && self.read_by(slot).contains(position) == read)
+        let is_among = move |slot| Some(slot) != sender && self.read_by(slot).contains(position) == read;
+        slots.filter(move |&slot| is_among(slot) && !hidden.contains(slot))
     }
 
     /// Begins a new life of the message at `position`: nobody has read it.
@@ -213,6 +227,7 @@ impl Page {
     }
 
     fn clear(&mut self, positions: Positions) {
+        self.hidden = LastCounts::default();
         if self.outline.held().0 & !positions.0 == 0 {
             // Nothing is left that a row could be about.
             self.rows.clear_all();

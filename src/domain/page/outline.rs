@@ -171,6 +171,12 @@ impl Outline {
         sent.fold(0, |set, bit| set | bit)
     }
 
+    /// The positions of the messages that `sender` sent.
+    #[must_use]
+    pub fn sent(&self, sender: Slot) -> Positions {
+        Positions(self.sent_by(sender) & self.held)
+    }
+
     /// The audience of the message at `position`. The sender is not in it, even where the set has the sender.
     #[must_use]
     pub fn audience(&self, position: Position) -> Option<&Arc<SlotSet>> {

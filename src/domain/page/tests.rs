@@ -36,7 +36,8 @@ fn a_mark_counts_once_and_never_for_the_sender() {
     assert_eq!(page.mark(Slot(1), Positions(0b111)), Positions(0));
     assert_eq!(page.mark(Slot(1_000), Positions(0b111)), Positions(0), "outside the audience");
     assert_eq!(page.mark(Slot(999), Positions(u64::MAX)), Positions(0b111), "no message, no mark");
-    let counts = |at| page.receipts(Position(at)).map(|receipts| (receipts.read, receipts.of));
+    let counts =
+        |at| page.receipts(Position(at), &Hidden::default()).map(|receipts| (receipts.read, receipts.of));
     assert_eq!([counts(0), counts(1), counts(3)], [Some((2, 999)), Some((1, 999)), None]);
 }
 
@@ -45,7 +46,9 @@ fn readers_and_the_unread_share_out_the_audience() {
     let mut page = page(2);
     page.mark(Slot(700), Positions(0b01));
     page.mark(Slot(3), Positions(0b11));
-    let list = |read, after| page.readers(Position(0), read, after).map(|slot| slot.0).collect::<Vec<_>>();
+    let nobody = Hidden::default();
+    let list =
+        |read, after| page.readers(Position(0), read, after, &nobody).map(|slot| slot.0).collect::<Vec<_>>();
     assert_eq!(list(true, None), [3, 700]);
     assert_eq!(list(true, Some(Slot(3))), [700]);
     assert_eq!(list(false, None).len(), 997, "1,000 less the sender and two readers");
@@ -59,9 +62,9 @@ fn a_copy_changes_alone() {
     let mut after = before.clone();
     after.mark(Slot(6), Positions(1));
     after.reset(Position(0), Generation(99));
-    assert_eq!(before.receipts(Position(0)).map(|receipts| receipts.read), Some(1));
+    assert_eq!(before.receipts(Position(0), &Hidden::default()).map(|receipts| receipts.read), Some(1));
     assert!(before.read_by(Slot(5)).contains(Position(0)));
-    let receipts = after.receipts(Position(0)).unwrap();
+    let receipts = after.receipts(Position(0), &Hidden::default()).unwrap();
     assert_eq!((receipts.read, receipts.generation), (0, Generation(99)));
 }
 
@@ -70,7 +73,7 @@ fn a_forgotten_message_leaves_nothing_behind() {
     let mut page = page(2);
     page.mark(Slot(7), Positions(0b11));
     page.forget(Position(0).only());
-    assert_eq!((page.message(Position(0)), page.receipts(Position(0))), (None, None));
+    assert_eq!((page.message(Position(0)), page.receipts(Position(0), &Hidden::default())), (None, None));
     assert!(page.outline().audience(Position(0)).is_none());
     assert_eq!(page.rows().collect::<Vec<_>>(), [(Slot(7), Positions(0b10))]);
     assert!(!page.is_empty());
@@ -98,7 +101,11 @@ fn rows_that_are_restored_count_as_if_they_had_been_marked() {
     }
     assert!(restored.restore(marked.rows().collect::<Vec<_>>()));
     for at in 0..64 {
-        assert_eq!(restored.receipts(Position(at)), marked.receipts(Position(at)), "{at}");
+        assert_eq!(
+            restored.receipts(Position(at), &Hidden::default()),
+            marked.receipts(Position(at), &Hidden::default()),
+            "{at}"
+        );
     }
     assert_eq!(restored.rows().collect::<Vec<_>>(), marked.rows().collect::<Vec<_>>());
     assert!(!page(64).restore([(Slot(3), Positions(0b1000))]), "3 sent it");
@@ -123,4 +130,50 @@ fn an_outline_tells_what_it_can_without_the_messages() {
         let few = Positions(0b1010);
         assert_eq!(outline.asked_of(slot, few), Positions(outline.asked(slot).0 & few.0), "{slot:?}");
     }
+}
+
+#[test]
+fn who_is_hidden_counts_in_nothing_and_stands_in_no_list() {
+    let mut page = page(2);
+    let mut hidden = Hidden::default();
+    [0, 5, 6, 2_000].into_iter().for_each(|slot| hidden.set(Slot(slot), true));
+    [5, 7].into_iter().for_each(|slot| _ = page.mark(Slot(slot), Positions(0b11)));
+    let counts = |page: &Page, at, hidden: &Hidden| {
+        page.receipts(Position(at), hidden).map(|receipts| (receipts.read, receipts.of, receipts.marks))
+    };
+    assert_eq!(counts(&page, 0, &hidden), Some((1, 997, 2)), "the sender was in no audience before");
+    assert_eq!(counts(&page, 1, &hidden), Some((1, 996, 2)), "and is in that of the next message");
+    let list = |read, hidden: &Hidden| {
+        page.readers(Position(0), read, None, hidden).map(|slot| slot.0).collect::<Vec<_>>()
+    };
+    assert_eq!(list(true, &hidden), [7]);
+    assert!(!list(false, &hidden).contains(&6) && list(false, &hidden).contains(&8));
+
+    page.mark(Slot(8), Positions(0b01));
+    assert_eq!(
+        counts(&page, 0, &hidden),
+        Some((2, 997, 3)),
+        "what was counted before holds for others' marks"
+    );
+    hidden.set(Slot(5), false);
+    assert_eq!(counts(&page, 0, &hidden), Some((3, 998, 3)), "what was read before shows again");
+    page.forget(Position(0).only());
+    assert_eq!(counts(&page, 0, &hidden), None);
+    page.put(Position(0), message("anew", 7, 9), Arc::new([Slot(6), Slot(7), Slot(8)].into_iter().collect()));
+    assert_eq!(counts(&page, 0, &hidden), Some((0, 1, 0)), "counted anew for another message");
+}
+
+#[test]
+fn who_is_hidden_is_part_of_a_states_name_where_it_was_asked() {
+    let digest = |at, slots: &[u32]| {
+        let page = page(3);
+        let mut hidden = Hidden::default();
+        slots.iter().for_each(|slot| hidden.set(Slot(*slot), true));
+        page.receipts(Position(at), &hidden).unwrap().hidden
+    };
+    assert_eq!(digest(0, &[]), 0);
+    assert_ne!(digest(0, &[5]), digest(0, &[6]));
+    assert_ne!(digest(0, &[5]), digest(0, &[5, 6]));
+    assert_eq!(digest(0, &[5, 6]), digest(2, &[6, 5]));
+    assert_eq!([digest(0, &[0]), digest(0, &[5_000])], [0, 0], "the sender, and one who was not asked");
 }

@@ -30,7 +30,10 @@ pub struct Flags {
 
 impl Flags {
     fn read(matches: &clap::ArgMatches) -> Self {
-        let value = |setting: &Setting| matches.get_one::<String>(setting.name).cloned();
+        let value = |setting: &Setting| {
+            let values: Vec<_> = matches.get_many::<String>(setting.name)?.cloned().collect();
+            Some(values.join(","))
+        };
         Self {
             config: matches.get_one::<PathBuf>("config").cloned(),
             values: SETTINGS.iter().filter_map(|setting| Some((setting.name, value(setting)?))).collect(),
@@ -63,15 +66,13 @@ impl clap::Args for Flags {
         SETTINGS.iter().fold(command.arg(config), |command, setting| {
             let limits =
                 setting.limits.map(|(least, most)| format!(" [{least} to {most}]")).unwrap_or_default();
-            let help = format!(
-                "{} [default: {}]{limits}",
-                setting.explanation.trim_end_matches('.'),
-                setting.default
-            );
+            let default = if setting.default.is_empty() { "none" } else { setting.default };
+            let help = format!("{} [default: {default}]{limits}", setting.explanation.trim_end_matches('.'));
             command.arg(
                 clap::Arg::new(setting.name)
                     .long(setting.flag().trim_start_matches('-').to_owned())
                     .value_name(setting.placeholder)
+                    .action(if setting.is_list { clap::ArgAction::Append } else { clap::ArgAction::Set })
                     .help_heading(setting.group)
                     .help(help),
             )
@@ -202,6 +203,9 @@ fn read_file(path: &Path, named_by: &'static str) -> Result<Layer, ConfigError> 
         let text = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Array(items) if setting.is_list && items.iter().all(toml::Value::is_str) => {
+                items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
+            }
             other => {
                 let text = format!("<{}>", other.type_str());
                 let chosen = Chosen { setting, text, origin: Origin::File(path.to_owned()) };

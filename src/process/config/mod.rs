@@ -14,10 +14,10 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 pub use example::example;
 pub use layers::Flags;
 pub use setting::{Chosen, ConfigError, Origin, Setting};
-pub use value::{Bytes, ListenAddress};
+pub use value::{Bytes, ListenAddress, Origins};
 
 use super::telemetry::{LogFilter, LogFormat};
-use crate::domain::{Pace, Retention};
+use crate::domain::{Pace, Retention, Visibility};
 use layers::{Layers, bad_value, find};
 use value::Value;
 
@@ -43,6 +43,7 @@ macro_rules! settings {
             default: $default,
             limits: limits!($($least $most)?),
             placeholder: <$kind as Value>::PLACEHOLDER,
+            is_list: <$kind as Value>::IS_LIST,
         },)+)+];
 
         /// What a server is started with: every setting, read and within its limits.
@@ -72,6 +73,23 @@ settings! {
         /// only loopback addresses and socket files are taken.
         listen: ListenAddress = "127.0.0.1:7400";
     }
+    "Access" {
+        /// A file of API keys, a line `name sha256-of-the-key` each, which `seenby keys new` makes. Read again at SIGHUP.
+        api_keys: Option<PathBuf> = "";
+        /// A file of keys for user tokens: a JWKS of `oct` keys (HS256, 32 bytes or more) and `OKP` keys (Ed25519). Read
+        /// again at SIGHUP.
+        token_keys: Option<PathBuf> = "";
+        /// Which messages' receipts a user may see: those of messages that the user sent, or also was sent (audience).
+        visibility: Visibility = "sender";
+        /// An origin whose pages may call from a browser; several by giving it again, or with commas between them.
+        cors_origin: Origins = "";
+        /// The longest user token.
+        token_bytes_max: Bytes = "4KiB", "256B" to "64KiB";
+        /// How far the times of a token may be off.
+        token_leeway: Duration = "30s", "0s" to "60s";
+        /// How far ahead the end of a token may be.
+        token_ttl_max: Duration = "365d", "1m" to "3650d";
+    }
     "Receipts" {
         /// How long the receipts of a message live that says nothing of it itself.
         retention: Duration = "7d", "1ms" to "365d";
@@ -94,10 +112,21 @@ settings! {
         /// How many connections may be open at once. Each is an open file to the system: the process needs 124
         /// more than this of them (`ulimit -n`).
         connections_max: usize = "900", "1" to "1000000";
+        /// How many connections one address may have open (of IPv6 each network of 64 bits); 0 for as many as there may be
+        /// in all. Behind a proxy all have the proxy's address.
+        connections_per_address_max: usize = "0", "0" to "1000000";
+        /// How many requests may be under way at once on one connection of HTTP/2.
+        http2_streams_max: u32 = "100", "1" to "10000";
+        /// How many requests a user may send a second; 0 for no limit.
+        user_requests_per_s: u32 = "50", "0" to "1000000";
+        /// How many requests an app may send a second, for each API key; 0 for no limit.
+        app_requests_per_s: u32 = "0", "0" to "1000000";
         /// How long the head of a request may take to arrive.
         head_timeout: Duration = "10s", "100ms" to "1h";
         /// How long the body of a request may take to arrive.
         body_timeout: Duration = "30s", "100ms" to "1h";
+        /// How long a client may take nothing of an answer that waits for it.
+        answer_timeout: Duration = "30s", "100ms" to "1h";
         /// How long a connection may stand open without a request.
         idle_timeout: Duration = "75s", "100ms" to "1d";
         /// How long a shutdown waits for the requests under way.
@@ -108,8 +137,8 @@ settings! {
         sweep_every: Duration = "10s", "100ms" to "1h";
         /// How large the journal grows before a checkpoint is made.
         journal_bytes_max: Bytes = "64MiB", "1MiB" to "64GiB";
-        /// How often a checkpoint is made at the latest.
-        checkpoint_every: Duration = "60s", "100ms" to "1d";
+        /// How often a checkpoint is made at the latest. The name of a deleted user leaves the disk with one.
+        checkpoint_every: Duration = "60s", "100ms" to "12h";
         /// How much memory may hold conversations. Messages that nobody looks at make way and are read back when somebody
         /// does; names and the index stay, some 50 bytes a member and a message. When half of it has changed and is not
         /// yet in a checkpoint, writes are refused until it is (503 `overloaded`).
@@ -145,7 +174,14 @@ impl Config {
         if self.bodies_bytes_max < self.body_bytes_max {
             return Err(self.less_than("bodies_bytes_max", "body_bytes_max"));
         }
-        if !self.listen.is_local() {
+        for name in ["api_keys", "token_keys"] {
+            let chosen = find(&self.chosen, name);
+            // A variable that was to name a file and came out empty must not open the server to everybody.
+            if chosen.text.is_empty() && matches!(chosen.origin, Origin::Flag | Origin::Variable) {
+                return Err(bad_value(chosen, "names no file; leave it out for none"));
+            }
+        }
+        if !self.listen.is_local() && !self.has_access_control() {
             return Err(bad_value(find(&self.chosen, "listen"), OPEN_WITHOUT_KEYS));
         }
         Ok(())
@@ -158,6 +194,12 @@ impl Config {
     /// The settings that are not at their defaults, with where they came from.
     pub fn set(&self) -> impl Iterator<Item = &Chosen> {
         self.chosen.iter().filter(|chosen| chosen.origin != Origin::Default)
+    }
+
+    /// Whether callers must show who they are.
+    #[must_use]
+    pub fn has_access_control(&self) -> bool {
+        self.api_keys.is_some() || self.token_keys.is_some()
     }
 
     /// How long receipts live.
@@ -179,7 +221,7 @@ impl Config {
 
 /// Why a listener that other machines can reach is refused; continues a sentence that names it.
 pub const OPEN_WITHOUT_KEYS: &str = "can be reached from other machines, and there is no access control: anybody \
-    could read and change everything. Listen on loopback or on unix:PATH, behind a proxy that checks who calls";
+    could read and change everything. Give it --api-keys or --token-keys, or listen on loopback or on unix:PATH";
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,8 @@ pub struct Setting {
     pub limits: Option<(&'static str, &'static str)>,
     /// What stands for a value in `--help`.
     pub placeholder: &'static str,
+    /// Whether a flag may be given more than once, and a file may have an array.
+    pub is_list: bool,
 }
 
 impl Setting {

@@ -10,11 +10,15 @@ use std::{
 };
 
 use super::super::telemetry::{LogFilter, LogFormat};
+use crate::domain::Visibility;
 
 /// One kind of setting. Its order is that of its limits.
 pub(super) trait Value: Sized + PartialOrd {
     /// What stands for a value in `--help`.
     const PLACEHOLDER: &'static str;
+
+    /// Whether it is a list: a flag may be given more than once, and a file may have an array. Items have no commas.
+    const IS_LIST: bool = false;
 
     /// Reads the text of a flag, a variable or a file. What is wrong with it continues a sentence.
     fn parse(text: &str) -> Result<Self, String>;
@@ -127,6 +131,65 @@ fn whole(text: &str) -> Option<usize> {
     digits.then(|| text.parse().ok()).flatten()
 }
 
+impl Value for u32 {
+    const PLACEHOLDER: &'static str = "COUNT";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        whole(text).and_then(|number| number.try_into().ok()).ok_or_else(|| "is no whole number".to_owned())
+    }
+}
+
+/// A file that may be left out; left out it is empty.
+impl Value for Option<PathBuf> {
+    const PLACEHOLDER: &'static str = "FILE";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok((!text.is_empty()).then(|| text.into()))
+    }
+}
+
+impl Value for Visibility {
+    const PLACEHOLDER: &'static str = "sender|audience";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "sender" => Ok(Self::Sender),
+            "audience" => Ok(Self::Audience),
+            _ => Err("is neither sender nor audience".to_owned()),
+        }
+    }
+}
+
+/// Origins of pages, each as browsers send it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origins(pub Vec<String>);
+
+impl Value for Origins {
+    const PLACEHOLDER: &'static str = "ORIGIN";
+    const IS_LIST: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        origins.map(origin).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// What a browser sends in `Origin`: scheme, host and, if it is not the scheme's own, port; nothing behind them.
+fn origin(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or(text.strip_prefix("http://")).unwrap_or_default();
+    let is_origin = !host.is_empty()
+        && host.bytes().all(|byte| {
+            byte.is_ascii_graphic() && !byte.is_ascii_uppercase() && !b"/?#@*\"\\".contains(&byte)
+        });
+    if is_origin {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "has {text:?}, which is no origin; write https://chat.example or http://localhost:3000, in lower case, \
+                 with nothing behind the host and its port"
+    ))
+}
+
 impl Value for LogFilter {
     const PLACEHOLDER: &'static str = "FILTER";
 
@@ -186,6 +249,27 @@ mod tests {
         }
         assert_eq!(tcp("[::1]:7400").to_string(), "http://[::1]:7400");
         assert_eq!(ListenAddress::Unix("/run/x.sock".into()).to_string(), "unix:/run/x.sock");
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_send_them() {
+        let origins = |text| Origins::parse(text).map(|Origins(origins)| origins);
+        assert_eq!(origins(""), Ok(vec![]));
+        assert_eq!(
+            origins("https://chat.example, http://localhost:3000,"),
+            Ok(vec!["https://chat.example".to_owned(), "http://localhost:3000".to_owned()])
+        );
+        for bad in [
+            "*",
+            "null",
+            "chat.example",
+            "https://",
+            "https://chat.example/",
+            "https://Chat.example",
+            "https://*.example",
+        ] {
+            assert!(origins(bad).unwrap_err().contains(bad), "{bad}");
+        }
     }
 
     #[test]

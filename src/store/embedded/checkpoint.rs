@@ -10,7 +10,7 @@
 //! skips the records that it has.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     io,
     sync::{
         Arc,
@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use crate::domain::ConversationId;
+use crate::domain::{ConversationId, UserId};
 use crate::store::embedded::{
     base::Base,
     base::object::{Kind, Object},
@@ -28,7 +28,10 @@ use crate::store::embedded::{
     hot::Hot,
     hot::conversation::{Conversation, HotPage, Key, PageNumber},
     pages::{Book, Extent, Moved, PageName},
-    stored::{BLOCK_SLOTS, SHELF_PAGES, head_bytes, page_bytes, shelf_bytes, slots_bytes},
+    stored::{
+        BLOCK_SLOTS, SHELF_PAGES, head_bytes, hidden_bucket, hidden_bytes, page_bytes, shelf_bytes,
+        slots_bytes,
+    },
 };
 
 /// A page that has changed, as it is when its turn comes.
@@ -69,6 +72,10 @@ pub(super) enum Wish {
 pub(super) struct Dirty {
     conversations: HashMap<Key, DirtyConversation>,
     ended: Vec<Key>,
+    /// Buckets of hidden users.
+    hidden: BTreeSet<u32>,
+    /// Whether a user was deleted, whose name must leave the disk.
+    erased: bool,
 }
 
 #[derive(Debug)]
@@ -95,10 +102,20 @@ impl Dirty {
         self.of(key, id).head = true;
     }
 
-    /// Slots from `first` on are new.
+    /// Slots from `first` on are new, or not what they were.
     pub(super) fn slots(&mut self, key: Key, id: &ConversationId, first: u32) {
         let from = &mut self.of(key, id).slots_from;
         *from = Some(from.map_or(first, |before| before.min(first)));
+    }
+
+    /// A user was deleted.
+    pub(super) fn erased(&mut self) {
+        self.erased = true;
+    }
+
+    /// The user was hidden, or is shown again.
+    pub(super) fn hidden(&mut self, user: &UserId) {
+        self.hidden.insert(hidden_bucket(user.as_str()));
     }
 
     /// The page changed, or went.
@@ -114,8 +131,8 @@ impl Dirty {
 
     /// Hands over what has changed, and begins anew; none if nothing has.
     pub(super) fn take(&mut self) -> Option<Self> {
-        let is_clean = self.conversations.is_empty() && self.ended.is_empty();
-        (!is_clean).then(|| std::mem::take(self))
+        let is_clean = self.conversations.is_empty() && self.ended.is_empty() && self.hidden.is_empty();
+        (!is_clean || self.erased).then(|| std::mem::take(self))
     }
 }
 
@@ -167,12 +184,20 @@ impl Checkpointer {
         if self.commands.send(Command::Rotate(answer)).is_err() {
             return;
         }
-        let Ok(Some(Rotated { dirty, next_sequence })) = dirty.recv() else { return };
-        let written = self.write(&dirty, next_sequence);
+        let written = match dirty.recv() {
+            Ok(Some(Rotated { dirty, next_sequence })) => self.write(&dirty, next_sequence).map(|()| true),
+            // Names of deleted users must not stay on the disk because nothing else happens.
+            Ok(None) => self.base.renew_if_dead().map(|()| false),
+            Err(_) => return,
+        };
         self.base.work().rest();
-        if let Err(error) = written {
-            self.pulse.fail("the base could not be written", &error);
-            return;
+        match written {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                self.pulse.fail("the base could not be written", &error);
+                return;
+            }
         }
         self.pulse.checkpoints.fetch_add(1, Ordering::Relaxed);
         // Nobody is there any more while the store closes; then the next start drops them.
@@ -184,6 +209,8 @@ impl Checkpointer {
             self.book.remove_conversation(*key);
             self.base.remove_conversation(*key)?;
         }
+        self.write_hidden(dirty)?;
+        self.base.note_erasure(dirty.erased)?;
         let mut shelves = BTreeSet::new();
         let mut written = Vec::new();
         for (key, changed) in &dirty.conversations {
@@ -208,6 +235,25 @@ impl Checkpointer {
         self.book.remove_empty()?;
         self.pulse.page_bytes.store(self.book.bytes(), Ordering::Relaxed);
         self.base.renew_if_dead()
+    }
+
+    fn write_hidden(&mut self, dirty: &Dirty) -> io::Result<()> {
+        if dirty.hidden.is_empty() {
+            return Ok(());
+        }
+        let mut buckets: BTreeMap<u32, Vec<String>> =
+            dirty.hidden.iter().map(|bucket| (*bucket, Vec::new())).collect();
+        for user in self.hot.hidden_users(|user| dirty.hidden.contains(&hidden_bucket(user))) {
+            buckets.entry(hidden_bucket(&user)).or_default().push(user);
+        }
+        for (bucket, users) in buckets {
+            let object = Object { kind: Kind::Hidden, conversation: Key(0), number: bucket };
+            match users.as_slice() {
+                [] => self.base.remove(object)?,
+                _ => self.base.put(object, hidden_bytes(users))?,
+            }
+        }
+        Ok(())
     }
 
     fn write_conversation(&mut self, key: Key, changed: &DirtyConversation) -> io::Result<()> {

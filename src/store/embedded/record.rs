@@ -17,7 +17,7 @@ use crate::domain::{ExpiresAt, Generation, IdError, Message, MessageId, Order, P
 use crate::store::embedded::stored::rows::StoredRows;
 
 /// The version of everything in a data directory. Stands in the file `FORMAT`.
-pub(super) const FORMAT: u8 = 2;
+pub(super) const FORMAT: u8 = 3;
 
 /// No record and no object of the base is larger: a bound on what damaged lengths can make us allocate.
 pub(super) const STORED_BYTES_MAX: usize = 256 << 20;
@@ -65,8 +65,15 @@ pub(super) enum Record {
     Forgotten { conversation: u64, page: u32, position: u8 },
     /// The conversation was deleted.
     Ended { conversation: u64 },
-    /// Messages had expired and were given up, one bit a position. Once they are, no clock brings them back.
+    /// Messages were given up, one bit a position: they had expired, or their sender was deleted. Once they are, no clock
+    /// brings them back.
     Swept { conversation: u64, page: u32, positions: u64 },
+    /// A user was hidden, or is shown again.
+    Hidden { user: String, is_hidden: bool },
+    /// The user under the slot was deleted: it stands for nobody any more.
+    Unnamed { conversation: u64, slot: u32 },
+    /// A user was deleted everywhere: the name must leave the disk, also where it was removed before.
+    Erased,
 }
 
 /// A set of slots, whichever way is shorter.
@@ -174,6 +181,12 @@ pub(super) struct StoredHead {
     pub(super) slots: u32,
 }
 
+/// Some of the users who are hidden.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(super) struct StoredHidden {
+    pub(super) users: Vec<String>,
+}
+
 /// Where pages stand: the place on the shelf, the file, the offset and the length.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(super) struct StoredShelf {
@@ -247,6 +260,9 @@ mod tests {
         assert_eq!(bytes(&Record::Forgotten { conversation: 1, page: 2, position: 4 }), b"\x06\x01\x02\x04");
         assert_eq!(bytes(&Record::Ended { conversation: 1 }), b"\x07\x01");
         assert_eq!(bytes(&Record::Swept { conversation: 1, page: 2, positions: 5 }), b"\x08\x01\x02\x05");
+        assert_eq!(bytes(&Record::Hidden { user: "bob".into(), is_hidden: true }), b"\x09\x03bob\x01");
+        assert_eq!(bytes(&Record::Unnamed { conversation: 1, slot: 7 }), b"\x0a\x01\x07");
+        assert_eq!(bytes(&Record::Erased), b"\x0b");
     }
 
     #[test]
@@ -267,7 +283,7 @@ mod tests {
         for length in 0..bytes.len() {
             assert_eq!(decode::<Record>(&bytes[..length]), None, "cut to {length}");
         }
-        assert_eq!(decode::<Record>(b"\x09\x01"), None, "an unknown kind");
+        assert_eq!(decode::<Record>(b"\x0c\x01"), None, "an unknown kind");
         assert_eq!(
             decode::<Record>(b"\x01\x01\x07\xfd\xff\xff\xff\xff\xff\xff\xff\xff"),
             None,

@@ -1,19 +1,22 @@
 //! One conversation, in sets of names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use crate::{
     domain::{
         Audience, ExpiresAt, Generation, MessageId, Order, Receipts, Refusal, RegisterOutcome, Registered,
-        Registration, RosterChange, Slot, Timestamp, UserId, next_order,
+        Registration, Role, RosterChange, Slot, Timestamp, UserId, Viewer, Visibility, next_order,
     },
-    store::{Marked, Read},
+    store::{Mark, Marked, Read},
 };
 
 #[derive(Debug, Default)]
 pub(super) struct Conversation {
-    /// Everybody it ever heard of, by slot.
-    pub(super) known: Vec<UserId>,
+    /// Everybody it ever heard of, by slot; nobody where a user was deleted.
+    pub(super) known: Vec<Option<UserId>>,
     pub(super) members: Option<(u64, BTreeSet<UserId>)>,
     pub(super) order_highest: Option<Order>,
     pub(super) messages: BTreeMap<Order, Message>,
@@ -28,14 +31,40 @@ pub(super) struct Message {
     pub(super) generation: Generation,
 }
 
+/// Users whose receipts are off.
+pub(super) type Hidden = BTreeSet<UserId>;
+
 impl Message {
-    pub(super) fn receipts(&self) -> Receipts {
+    pub(super) fn receipts(&self, hidden: &Hidden) -> Receipts {
         let count = |users: &BTreeSet<UserId>| u32::try_from(users.len()).expect("invariant: fits");
-        Receipts { generation: self.generation, read: count(&self.read), of: count(&self.audience) }
+        let who: Vec<_> = self.audience.intersection(hidden).collect();
+        let mut hasher = DefaultHasher::new();
+        who.hash(&mut hasher);
+        Receipts {
+            generation: self.generation,
+            read: count(&(&self.read - hidden)),
+            of: count(&(&self.audience - hidden)),
+            marks: count(&self.read),
+            hidden: if who.is_empty() { 0 } else { hasher.finish() },
+        }
     }
 
-    pub(super) fn registered(&self) -> Registered {
-        Registered { of: self.receipts().of, order: self.order, expires_at: self.expires_at() }
+    pub(super) fn registered(&self, hidden: &Hidden) -> Registered {
+        Registered { of: self.receipts(hidden).of, order: self.order, expires_at: self.expires_at() }
+    }
+
+    /// Whether it exists for one who marks.
+    fn concerns(&self, reader: &UserId, by: Role) -> bool {
+        by == Role::App || self.sent.sender == *reader || self.audience.contains(reader)
+    }
+
+    pub(super) fn is_seen_by(&self, viewer: &Viewer) -> bool {
+        match viewer {
+            Viewer::App => true,
+            Viewer::User { user, sees } => {
+                self.sent.sender == *user || *sees == Visibility::Audience && self.audience.contains(user)
+            }
+        }
     }
 
     pub(super) fn expires_at(&self) -> ExpiresAt {
@@ -45,13 +74,14 @@ impl Message {
 
 impl Conversation {
     pub(super) fn know(&mut self, user: &UserId) {
-        if !self.known.contains(user) {
-            self.known.push(user.clone());
+        if !self.known.iter().flatten().any(|known| known == user) {
+            self.known.push(Some(user.clone()));
         }
     }
 
     pub(super) fn slot(&self, user: &UserId) -> Slot {
-        let at = self.known.iter().position(|known| known == user).expect("invariant: is known");
+        let at =
+            self.known.iter().position(|known| known.as_ref() == Some(user)).expect("invariant: is known");
         Slot(u32::try_from(at).expect("invariant: fits"))
     }
 
@@ -62,7 +92,7 @@ impl Conversation {
         after: Option<Slot>,
         limit: usize,
     ) -> (Vec<UserId>, Option<Slot>) {
-        let all: Vec<_> = self.known.iter().filter(|user| users.contains(*user)).cloned().collect();
+        let all: Vec<_> = self.known.iter().flatten().filter(|user| users.contains(*user)).cloned().collect();
         let mut rest: Vec<_> =
             all.into_iter().filter(|user| after.is_none_or(|after| self.slot(user) > after)).collect();
         let more = rest.len() > limit;
@@ -99,6 +129,7 @@ impl Conversation {
         &mut self,
         sent: Registration,
         generation: Generation,
+        hidden: &Hidden,
         now: Timestamp,
     ) -> RegisterOutcome {
         let set = |users: &[UserId]| {
@@ -115,7 +146,7 @@ impl Conversation {
                 && before.sent.expires_in_s == sent.expires_in_s
                 && before.sent.order == sent.order;
             return if same {
-                RegisterOutcome::Same(before.registered())
+                RegisterOutcome::Same(before.registered(hidden))
             } else {
                 RegisterOutcome::Refused(Refusal::MessageDiffers)
             };
@@ -138,35 +169,61 @@ impl Conversation {
         // One that expired and that no sweep has met yet: its id is another's now.
         self.messages.retain(|_, message| message.sent.message != sent.message);
         let message = Message { sent, audience, read: BTreeSet::new(), order, generation };
-        let registered = message.registered();
+        let registered = message.registered(hidden);
         self.messages.insert(order, message);
         RegisterOutcome::New(registered)
     }
 
-    pub(super) fn mark(&mut self, reader: &UserId, read: Read, now: Timestamp) -> Marked {
+    pub(super) fn mark(&mut self, mark: Mark, hidden: &Hidden, now: Timestamp) -> Marked {
+        let Mark { reader, read, by, .. } = mark;
+        let reader = &reader;
         let mut marked = Marked::default();
         let (ids, named) = match read {
             Read::Messages(ids) => (ids, true),
-            Read::UpTo(id) => match self.find(&id, now).map(|message| message.order) {
-                Some(order) => (self.sent_to(reader, order, now), false),
+            Read::UpTo(id) => match self.find(&id, now).filter(|message| message.concerns(reader, by)) {
+                Some(&Message { order, .. }) => (self.sent_to(reader, order, now), false),
                 None => (vec![id], true),
             },
             Read::UpToOrder(order) => (self.sent_to(reader, order, now), false),
         };
+        let mut seen = BTreeSet::new();
+        let not_asked = if by == Role::App { Refusal::NotInAudience } else { Refusal::UnknownMessage };
         for id in ids {
             match self.find_mut(&id, now) {
                 None => marked.refused.push((id, Refusal::UnknownMessage)),
                 Some(message) if !message.audience.contains(reader) => {
                     assert!(named, "invariant: a range holds only messages that were sent to the reader");
-                    marked.refused.push((id, Refusal::NotInAudience));
+                    marked.refused.push((id, not_asked));
                 }
                 Some(message) => {
-                    let new = message.read.insert(reader.clone());
-                    *if new { &mut marked.marked } else { &mut marked.already } += 1;
+                    let new = !message.read.contains(reader);
+                    // What is not kept is no less marked if it is named twice.
+                    if !hidden.contains(reader) {
+                        message.read.insert(reader.clone());
+                    }
+                    *if new && seen.insert(id) { &mut marked.marked } else { &mut marked.already } += 1;
                 }
             }
         }
         marked
+    }
+
+    /// Forgets all about a user.
+    pub(super) fn forget_user(&mut self, user: &UserId) {
+        self.known.iter_mut().filter(|known| known.as_ref() == Some(user)).for_each(|known| *known = None);
+        self.messages.retain(|_, message| message.sent.sender != *user);
+        for message in self.messages.values_mut() {
+            if let Audience::Users(users) = &mut message.sent.audience {
+                users.retain(|known| known != user);
+            }
+            message.audience.remove(user);
+            message.read.remove(user);
+        }
+        if let Some((version, members)) = &mut self.members
+            && members.remove(user)
+        {
+            *version += 1;
+        }
     }
 
     pub(super) fn sent_to(&self, reader: &UserId, up_to: Order, now: Timestamp) -> Vec<MessageId> {

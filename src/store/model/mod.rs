@@ -12,13 +12,14 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use self::conversation::{Conversation, Message};
+use self::conversation::{Conversation, Hidden, Message};
 use super::{
-    Answer, Half, Mark, Marked, MessageReceipts, ReadersPart, RosterPart, Store, StoreError, Unread, Vitals,
+    Answer, Half, Mark, Marked, MessageReceipts, ReadersPart, ReadersWanted, RosterPart, Store, StoreError,
+    Unread, Vitals,
 };
 use crate::domain::{
     ConversationId, Generation, MessageId, Order, Receipts, RegisterOutcome, Registration, RosterChange,
-    Slot, Timestamp, UserId,
+    Slot, Timestamp, UserId, Viewer,
 };
 
 /// An engine that is easy to believe in.
@@ -30,6 +31,7 @@ pub struct ModelStore {
 #[derive(Debug, Default)]
 struct State {
     conversations: BTreeMap<ConversationId, Conversation>,
+    hidden: Hidden,
     generations: u64,
     closed: bool,
 }
@@ -50,13 +52,13 @@ impl ModelStore {
     }
 }
 
-fn shown(message: &Message) -> MessageReceipts {
+fn shown(message: &Message, hidden: &Hidden) -> MessageReceipts {
     MessageReceipts {
         message: message.sent.message.clone(),
         sender: message.sent.sender.clone(),
         order: message.order,
         expires_at: message.expires_at(),
-        receipts: message.receipts(),
+        receipts: message.receipts(hidden),
     }
 }
 
@@ -140,7 +142,7 @@ impl Store for ModelStore {
                 state.generations += 1;
                 let generation = Generation(state.generations);
                 let conversation = state.conversations.entry(conversation.clone()).or_default();
-                outcomes.push(conversation.register(registration, generation, now));
+                outcomes.push(conversation.register(registration, generation, &state.hidden, now));
             }
             outcomes
         })
@@ -152,7 +154,13 @@ impl Store for ModelStore {
         message: &'a MessageId,
         now: Timestamp,
     ) -> Answer<'a, Option<MessageReceipts>> {
-        self.read(|state| state.conversations.get(conversation)?.find(message, now).map(shown))
+        self.read(|state| {
+            state
+                .conversations
+                .get(conversation)?
+                .find(message, now)
+                .map(|message| shown(message, &state.hidden))
+        })
     }
 
     fn messages<'a>(
@@ -165,7 +173,7 @@ impl Store for ModelStore {
         self.read(|state| {
             let live = state.conversations.get(conversation).into_iter().flat_map(|known| known.live(now));
             let rest = live.filter(|message| after.is_none_or(|after| message.order > after));
-            let mut messages: Vec<_> = rest.map(shown).collect();
+            let mut messages: Vec<_> = rest.map(|message| shown(message, &state.hidden)).collect();
             let more = messages.len() > limit;
             messages.truncate(limit);
             (messages, more)
@@ -208,8 +216,8 @@ impl Store for ModelStore {
     fn mark(&self, marks: Vec<Mark>, now: Timestamp) -> Answer<'_, Vec<Marked>> {
         self.write(|state| {
             let take = |mark: Mark| match state.conversations.get_mut(&mark.conversation) {
-                Some(conversation) => conversation.mark(&mark.reader, mark.read, now),
-                None => Conversation::default().mark(&mark.reader, mark.read, now),
+                Some(conversation) => conversation.mark(mark, &state.hidden, now),
+                None => Conversation::default().mark(mark, &state.hidden, now),
             };
             marks.into_iter().map(take).collect()
         })
@@ -234,12 +242,13 @@ impl Store for ModelStore {
         &'a self,
         conversation: &'a ConversationId,
         messages: &'a [MessageId],
+        viewer: &'a Viewer,
         now: Timestamp,
     ) -> Answer<'a, Vec<Option<Receipts>>> {
         self.read(|state| {
             let known = state.conversations.get(conversation);
-            let receipts = |id| known.and_then(|known| known.find(id, now)).map(Message::receipts);
-            messages.iter().map(receipts).collect()
+            let find = |id| known?.find(id, now).filter(|message| message.is_seen_by(viewer));
+            messages.iter().map(|id| find(id).map(|message| message.receipts(&state.hidden))).collect()
         })
     }
 
@@ -247,20 +256,40 @@ impl Store for ModelStore {
         &'a self,
         conversation: &'a ConversationId,
         message: &'a MessageId,
-        half: Half,
-        after: Option<Slot>,
-        limit: usize,
+        viewer: &'a Viewer,
+        wanted: ReadersWanted,
         now: Timestamp,
     ) -> Answer<'a, Option<ReadersPart>> {
         self.read(|state| {
             let conversation = state.conversations.get(conversation)?;
-            let message = conversation.find(message, now)?;
-            let users = match half {
-                Half::Read => message.read.clone(),
-                Half::Unread => message.audience.difference(&message.read).cloned().collect(),
+            let message = conversation.find(message, now).filter(|message| message.is_seen_by(viewer))?;
+            let users = match wanted.half {
+                Half::Read => &message.read - &state.hidden,
+                Half::Unread => &(&message.audience - &message.read) - &state.hidden,
             };
-            let (users, next) = conversation.part(&users, after, limit);
-            Some(ReadersPart { receipts: message.receipts(), users, next })
+            let (users, next) = conversation.part(&users, wanted.after, wanted.limit);
+            Some(ReadersPart { receipts: message.receipts(&state.hidden), users, next })
+        })
+    }
+
+    fn set_hidden(&self, user: UserId, is_hidden: bool) -> Answer<'_, ()> {
+        self.write(|state| {
+            if is_hidden {
+                state.hidden.insert(user);
+            } else {
+                state.hidden.remove(&user);
+            }
+        })
+    }
+
+    fn is_hidden<'a>(&'a self, user: &'a UserId) -> Answer<'a, bool> {
+        self.read(|state| state.hidden.contains(user))
+    }
+
+    fn forget_user(&self, user: UserId) -> Answer<'_, ()> {
+        self.write(|state| {
+            state.hidden.remove(&user);
+            state.conversations.values_mut().for_each(|conversation| conversation.forget_user(&user));
         })
     }
 

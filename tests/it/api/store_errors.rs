@@ -5,12 +5,12 @@ use std::{future::ready, sync::Arc};
 use seenby::{
     domain::{
         ConversationId, Limits, MessageId, Order, Receipts, RegisterOutcome, Registration, RosterChange,
-        Slot, Timestamp, UserId,
+        Slot, Timestamp, UserId, Viewer,
     },
     http::HttpLimits,
     store::{
-        Answer, Half, Mark, Marked, MessageReceipts, ReadersPart, RosterPart, Store, StoreError, Unread,
-        Vitals,
+        Answer, Mark, Marked, MessageReceipts, ReadersPart, ReadersWanted, RosterPart, Store, StoreError,
+        Unread, Vitals,
     },
     wire::Code,
 };
@@ -99,6 +99,7 @@ impl Store for Broken {
         &'a self,
         _: &'a ConversationId,
         _: &'a [MessageId],
+        _: &'a Viewer,
         _: Timestamp,
     ) -> Answer<'a, Vec<Option<Receipts>>> {
         self.fail()
@@ -107,11 +108,19 @@ impl Store for Broken {
         &'a self,
         _: &'a ConversationId,
         _: &'a MessageId,
-        _: Half,
-        _: Option<Slot>,
-        _: usize,
+        _: &'a Viewer,
+        _: ReadersWanted,
         _: Timestamp,
     ) -> Answer<'a, Option<ReadersPart>> {
+        self.fail()
+    }
+    fn set_hidden(&self, _: UserId, _: bool) -> Answer<'_, ()> {
+        self.fail()
+    }
+    fn is_hidden<'a>(&'a self, _: &'a UserId) -> Answer<'a, bool> {
+        self.fail()
+    }
+    fn forget_user(&self, _: UserId) -> Answer<'_, ()> {
         self.fail()
     }
     fn sweep(&self, _: Timestamp) -> Answer<'_, usize> {
@@ -154,6 +163,9 @@ async fn a_store_that_cannot_answer_has_a_code_for_each_reason_on_every_call() {
             ("POST", "/v1/receipts/query", r#"{"pulls":[{"conversation":"c","messages":["m"]}]}"#),
             ("GET", "/v1/conversations/c/messages/m/readers", ""),
             ("GET", "/v1/conversations/c/messages/m/unread", ""),
+            ("PUT", "/v1/users/b/privacy", r#"{"receipts":"off"}"#),
+            ("GET", "/v1/users/b/privacy", ""),
+            ("DELETE", "/v1/users/b", ""),
         ] {
             client.send_json(method, path, body).await.refuses(code);
         }

@@ -13,7 +13,7 @@ use std::{
 
 use seenby::{
     client::Client,
-    domain::{Audience, ExpiresAt, Order, Registration, Timestamp},
+    domain::{Audience, ExpiresAt, Order, Registration, Role, Timestamp},
     store::{
         Mark, Read, Store,
         embedded::{EmbeddedStore, Options},
@@ -64,7 +64,7 @@ async fn fill(store: &EmbeddedStore) {
     let c = || conversation("hikers");
     let far = |id: &str| Registration { expires_at: FAR, ..registration(id, "alice") };
     let read = async |c: &str, reader: &str, read: Read| {
-        let mark = Mark { conversation: conversation(c), reader: user(reader), read };
+        let mark = Mark { conversation: conversation(c), reader: user(reader), read, by: Role::App };
         store.mark(vec![mark], THEN).await.unwrap();
     };
     group(store, "hikers", &["alice", "bob", "carol"], &[]).await;
@@ -78,6 +78,14 @@ async fn fill(store: &EmbeddedStore) {
     register(store, "hikers", registration("ended", "alice")).await;
     read("hikers", "bob", Read::UpToOrder(Order(9))).await;
     group(store, "gone", &["alice"], &[]).await;
+    group(store, "users", &["ann", "ben", "cat", "deb", "fay"], &[]).await;
+    register(store, "users", Registration { sender: user("ann"), ..far("u1") }).await;
+    register(store, "users", Registration { sender: user("deb"), ..far("u2") }).await;
+    for reader in ["ben", "cat", "deb"] {
+        read("users", reader, Read::Messages(vec![message("u1")])).await;
+    }
+    store.set_hidden(user("ben"), true).await.unwrap();
+    store.forget_user(user("deb")).await.unwrap();
     store.checkpoint().await;
 
     store.change_roster(c(), users(&["dave"]), users(&["carol"]), 9).await.unwrap();
@@ -91,6 +99,10 @@ async fn fill(store: &EmbeddedStore) {
     }
     read("消息/2", "bob", Read::UpTo(message("n65"))).await;
     store.forget_conversation(conversation("gone")).await.unwrap();
+    register(store, "users", Registration { sender: user("ann"), ..far("u3") }).await;
+    store.set_hidden(user("cat"), true).await.unwrap();
+    store.set_hidden(user("ben"), false).await.unwrap();
+    store.forget_user(user("fay")).await.unwrap();
 }
 
 /// A message: its id, sender and order, who has read it, and who has not.
@@ -98,7 +110,7 @@ type Row = (&'static str, &'static str, u64, &'static [&'static str], &'static [
 
 /// Holds what a server shows against what `fill` put there.
 async fn check(client: &Client) {
-    assert_eq!(client.conversations().await.unwrap(), ["hikers", "消息/2"]);
+    assert_eq!(client.conversations().await.unwrap(), ["hikers", "users", "消息/2"]);
     let roster = client.roster_part("hikers", None).await.unwrap();
     assert_eq!((roster.version, roster.members), (2, ["alice", "bob", "dave"].map(String::from).to_vec()));
     let expected: [Row; 5] = [
@@ -116,6 +128,12 @@ async fn check(client: &Client) {
         assert_eq!(client.readers("hikers", id).await.unwrap(), readers, "{id}");
         assert_eq!(client.unread("hikers", id).await.unwrap(), unread, "{id}");
     }
+    let roster = client.roster_part("users", None).await.unwrap();
+    assert_eq!((roster.version, roster.members), (3, ["ann", "ben", "cat"].map(String::from).to_vec()));
+    let listed = client.messages("users").await.unwrap();
+    let counts: Vec<_> = listed.iter().map(|found| (found.message.as_str(), found.read, found.of)).collect();
+    assert_eq!(counts, [("u1", 1, 1), ("u3", 0, 1)]);
+    assert_eq!(client.readers("users", "u1").await.unwrap(), ["ben"]);
     assert_eq!(client.messages("消息/2").await.unwrap().len(), 70);
     let badge = client.badge("消息/2", "bob").await.unwrap();
     assert_eq!((badge.unread, badge.first_unread.as_deref()), (4, Some("n66")));

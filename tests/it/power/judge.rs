@@ -12,9 +12,9 @@ use std::{
 };
 
 use seenby::{
-    domain::{Audience, RegisterOutcome, Timestamp},
+    domain::{Audience, RegisterOutcome, Timestamp, Viewer},
     store::{
-        Half, Store,
+        Half, ReadersWanted, Store,
         embedded::{EmbeddedStore, Options},
         model::ModelStore,
     },
@@ -201,7 +201,16 @@ async fn shown(store: &dyn Store, name: &str, now: Timestamp) -> String {
         add(&mut text, known.message.as_str());
         write!(text, " of {sender}, {}: {} of {}", known.order.0, receipts.read, receipts.of).unwrap();
         for half in [Half::Read, Half::Unread] {
-            let part = store.readers(&c, &known.message, half, None, ALL, now).await.unwrap();
+            let part = store
+                .readers(
+                    &c,
+                    &known.message,
+                    &Viewer::App,
+                    ReadersWanted { half, after: None, limit: ALL },
+                    now,
+                )
+                .await
+                .unwrap();
             part.iter().flat_map(|part| &part.users).for_each(|user| add(&mut text, user.as_str()));
             text.push(';');
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use seenby::{
-    domain::{Audience, ConversationId, ExpiresAt, Order, RegisterOutcome, Registration, Timestamp},
+    domain::{Audience, ConversationId, ExpiresAt, Order, RegisterOutcome, Registration, Role, Timestamp},
     store::{Mark, Read, Store},
 };
 use serde_json::{Value, json};
@@ -304,7 +304,7 @@ impl Op {
             }
             What::MarkUpTo { reader, message: id } => {
                 let read = Read::UpTo(message(id));
-                let mark = Mark { conversation: c(), reader: user(&name(*reader)), read };
+                let mark = Mark { conversation: c(), reader: user(&name(*reader)), read, by: Role::App };
                 drop(model.mark(vec![mark], BEGIN).await.unwrap());
             }
             What::MarkMany(marks) => {
@@ -334,5 +334,5 @@ impl Op {
 
 fn mark(conversation: ConversationId, reader: u16, messages: &[String]) -> Mark {
     let read = Read::Messages(messages.iter().map(|id| message(id)).collect());
-    Mark { conversation, reader: user(&name(reader)), read }
+    Mark { conversation, reader: user(&name(reader)), read, by: Role::App }
 }

@@ -3,7 +3,7 @@
 //! What holds within one process is in `contract/clock`.
 
 use seenby::{
-    domain::{ExpiresAt, Registration, Timestamp},
+    domain::{ExpiresAt, Registration, Role, Timestamp},
     store::{Mark, Store},
 };
 
@@ -31,7 +31,12 @@ async fn chat(store: &dyn Store) {
     group(store, "c", &["alice", "bob"], &[]).await;
     register_at(store, "c", ending("m1", END_S), at(END_S - 60)).await;
     register_at(store, "c", ending("m2", END_S + HOUR_S), at(END_S - 60)).await;
-    let read = Mark { conversation: conversation("c"), reader: user("bob"), read: read_messages(&["m1"]) };
+    let read = Mark {
+        conversation: conversation("c"),
+        reader: user("bob"),
+        read: read_messages(&["m1"]),
+        by: Role::App,
+    };
     assert_eq!(store.mark(vec![read], at(END_S - 30)).await.unwrap()[0].marked, 1);
 }
 

@@ -10,9 +10,9 @@ mod threads;
 use seenby::{
     domain::{
         Audience, ConversationId, ExpiresAt, MessageId, Order, RegisterOutcome, Registered, Registration,
-        Timestamp, UserId,
+        Role, Timestamp, UserId, Viewer,
     },
-    store::{Half, Mark, Marked, Read, Store},
+    store::{Half, Mark, Marked, Read, ReadersWanted, Store},
 };
 
 /// An instant that most tests happen at.
@@ -81,7 +81,7 @@ pub(crate) fn read_messages(ids: &[&str]) -> Read {
 }
 
 pub(crate) async fn mark(store: &dyn Store, c: &str, reader: &str, read: Read) -> Marked {
-    let mark = Mark { conversation: conversation(c), reader: user(reader), read };
+    let mark = Mark { conversation: conversation(c), reader: user(reader), read, by: Role::App };
     let marked = store.mark(vec![mark], NOW).await.unwrap();
     assert_eq!(marked.len(), 1);
     marked.into_iter().next().unwrap()
@@ -100,7 +100,7 @@ pub(crate) async fn counts_at(
     now: Timestamp,
 ) -> Vec<Option<(u32, u32)>> {
     let ids: Vec<_> = ids.iter().map(|id| message(id)).collect();
-    let receipts = store.receipts(&conversation(c), &ids, now).await.unwrap();
+    let receipts = store.receipts(&conversation(c), &ids, &Viewer::App, now).await.unwrap();
     receipts.into_iter().map(|known| known.map(|known| (known.read, known.of))).collect()
 }
 
@@ -110,7 +110,11 @@ pub(crate) async fn walk(store: &dyn Store, c: &str, id: &str, half: Half, limit
     let mut users = Vec::new();
     let mut after = None;
     loop {
-        let part = store.readers(&c, &id, half, after, limit, NOW).await.unwrap().unwrap();
+        let part = store
+            .readers(&c, &id, &Viewer::App, ReadersWanted { half, after, limit }, NOW)
+            .await
+            .unwrap()
+            .unwrap();
         assert!(part.users.len() <= limit);
         users.extend(part.users);
         after = part.next;

@@ -4,10 +4,10 @@
 use proptest::{collection::vec, prelude::*};
 use seenby::{
     domain::{
-        Audience, ConversationId, ExpiresAt, MessageId, Order, RegisterOutcome, Registration, Timestamp,
-        UserId,
+        Audience, ConversationId, ExpiresAt, MessageId, Order, RegisterOutcome, Registration, Role,
+        Timestamp, UserId, Viewer, Visibility,
     },
-    store::{Half, Mark, Read, Store, model::ModelStore},
+    store::{Half, Mark, Read, ReadersWanted, Store, model::ModelStore},
 };
 
 use super::crash::Disk;
@@ -23,10 +23,12 @@ enum Op {
     Register(u8, Vec<Sent>),
     /// So many messages at once that pages fill up.
     Fill(u8, u8),
-    Mark(Vec<(u8, u8, What)>),
+    Mark(Vec<(u8, u8, What, bool)>),
     Reset(u8, u8),
     Forget(u8, u8),
     End(u8),
+    Hide(u8, bool),
+    ForgetUser(u8),
     Sweep,
     Later(u16),
     Checkpoint,
@@ -77,10 +79,12 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (c(), some_users(), some_users()).prop_map(|(c, add, remove)| Op::Change(c, add, remove)),
         6 => (c(), vec(sent, 1..4)).prop_map(|(c, sent)| Op::Register(c, sent)),
         1 => (c(), 1..90_u8).prop_map(|(c, count)| Op::Fill(c, count)),
-        8 => vec((c(), 0..USERS, what), 1..4).prop_map(Op::Mark),
+        8 => vec((c(), 0..USERS, what, any::<bool>()), 1..4).prop_map(Op::Mark),
         2 => (c(), 0..MESSAGES).prop_map(|(c, m)| Op::Reset(c, m)),
         2 => (c(), 0..MESSAGES).prop_map(|(c, m)| Op::Forget(c, m)),
         1 => c().prop_map(Op::End),
+        3 => (0..USERS, any::<bool>()).prop_map(|(u, is_hidden)| Op::Hide(u, is_hidden)),
+        1 => (0..USERS).prop_map(Op::ForgetUser),
         1 => Just(Op::Sweep),
         2 => (1..40_000_u16).prop_map(Op::Later),
         1 => Just(Op::Checkpoint),
@@ -133,7 +137,7 @@ impl Pair {
                 self.register(c, &sent);
             }
             Op::Mark(marks) => {
-                let marks: Vec<_> = marks.iter().map(|(c, u, what)| entry(*c, *u, what)).collect();
+                let marks: Vec<_> = marks.iter().map(entry).collect();
                 let now = self.now;
                 self.same(|store| futures(store.mark(marks.clone(), now)));
             }
@@ -146,6 +150,8 @@ impl Pair {
                 self.same(|store| futures(store.forget_message(conversation(c), message(m), now)));
             }
             Op::End(c) => self.same(|store| futures(store.forget_conversation(conversation(c)))),
+            Op::Hide(u, is_hidden) => self.same(|store| futures(store.set_hidden(user(u), is_hidden))),
+            Op::ForgetUser(u) => self.same(|store| futures(store.forget_user(user(u)))),
             Op::Sweep => {
                 let now = self.now;
                 // The model sweeps what an engine may have swept before a restart already: only compare after.
@@ -199,6 +205,7 @@ impl Pair {
     /// Compares everything that can be asked.
     fn compare(&self) {
         let now = self.now;
+        let ids: Vec<_> = (0..MESSAGES).map(message).collect();
         self.same(|store| futures(store.conversations(None, 99, now)));
         for c in (0..CONVERSATIONS).map(conversation) {
             self.same(|store| futures(store.roster(&c, None, 99)));
@@ -219,11 +226,28 @@ impl Pair {
             self.same(strip);
             for u in (0..USERS).map(user) {
                 self.same(|store| futures(store.unread(&c, &u, now)));
+                self.same(|store| futures(store.is_hidden(&u)));
+                for sees in [Visibility::Sender, Visibility::Audience] {
+                    let viewer = Viewer::User { user: u.clone(), sees };
+                    self.same(|store| {
+                        let receipts = futures(store.receipts(&c, &ids, &viewer, now)).unwrap();
+                        let counts =
+                            receipts.into_iter().map(|known| known.map(|known| (known.read, known.of)));
+                        counts.collect::<Vec<_>>()
+                    });
+                }
             }
             for m in (0..MESSAGES).map(message) {
                 for half in [Half::Read, Half::Unread] {
                     self.same(|store| {
-                        let part = futures(store.readers(&c, &m, half, None, 3, now)).unwrap();
+                        let part = futures(store.readers(
+                            &c,
+                            &m,
+                            &Viewer::App,
+                            ReadersWanted { half, after: None, limit: 3 },
+                            now,
+                        ))
+                        .unwrap();
                         part.map(|part| (part.receipts.read, part.receipts.of, part.users, part.next))
                     });
                 }
@@ -232,13 +256,14 @@ impl Pair {
     }
 }
 
-fn entry(c: u8, u: u8, what: &What) -> Mark {
+fn entry((c, u, what, by_user): &(u8, u8, What, bool)) -> Mark {
     let read = match what {
         What::Messages(ids) => Read::Messages(ids.iter().map(|id| message(*id)).collect()),
         What::UpTo(id) => Read::UpTo(message(*id)),
         What::UpToOrder(order) => Read::UpToOrder(Order(*order)),
     };
-    Mark { conversation: conversation(c), reader: user(u), read }
+    let by = if *by_user { Role::User } else { Role::App };
+    Mark { conversation: conversation(*c), reader: user(*u), read, by }
 }
 
 /// Waits for an answer outside of a runtime's own thread.

@@ -34,6 +34,7 @@ use std::{
     io, mem,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use crate::store::embedded::{
@@ -83,9 +84,26 @@ pub(super) struct Base {
     stale: Vec<sled::IVec>,
     /// Keys that say that an object is gone: to be removed behind what they are about.
     tombs: Vec<sled::IVec>,
+    erasure: Erasure,
+    renewed: Option<Instant>,
     /// Calls of sled, for the watchdog.
     work: Arc<Work>,
 }
+
+/// What is to be done about names of deleted users: sled leaves what was removed in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Erasure {
+    /// There are none.
+    None,
+    /// There may be some, until the base moves into a fresh home.
+    Due,
+    /// It has, and the object that says so is still to go.
+    Done,
+}
+
+/// Names of deleted users wait so long for the next fresh home, and for as long as a checkpoint may take to come: so
+/// that it does not move for each of many. A start makes one at its first checkpoint.
+const ERASURE_EVERY: Duration = Duration::from_hours(1);
 
 /// Takes an object of the base; fails with what is wrong with it.
 pub(super) type Each<'a> = dyn FnMut(Object, &[u8]) -> Result<(), &'static str> + Send + 'a;
@@ -170,6 +188,8 @@ impl Base {
             fresh_live_bytes: 0,
             stale: Vec::new(),
             tombs: Vec::new(),
+            erasure: Erasure::None,
+            renewed: None,
             work: Work::new("a write to the base", BASE_STEP_TIMEOUT),
         })
     }
@@ -286,8 +306,28 @@ impl Base {
         self.count(0)
     }
 
-    /// Moves into a fresh home, if little of sled's file is alive. Right after [`Base::finish`].
+    /// Notes, as part of a checkpoint, whether a user was deleted whose name may be left in sled's file.
+    pub(super) fn note_erasure(&mut self, is_new: bool) -> io::Result<()> {
+        if is_new && self.erasure != Erasure::Due {
+            self.put(Object::ERASURE, Vec::new())?;
+            self.erasure = Erasure::Due;
+        } else if self.erasure == Erasure::Done {
+            self.remove(Object::ERASURE)?;
+            self.erasure = Erasure::None;
+        }
+        Ok(())
+    }
+
+    fn must_erase(&self) -> bool {
+        let is_rested = self.renewed.is_none_or(|renewed| renewed.elapsed() >= ERASURE_EVERY);
+        self.erasure == Erasure::Due && is_rested
+    }
+
+    /// Moves into a fresh home, if little of sled's file is alive, or names must leave it. Right after [`Base::finish`].
     pub(super) fn renew_if_dead(&mut self) -> io::Result<()> {
+        if self.must_erase() {
+            return sled_db::on_own_thread(|| self.renew())?;
+        }
         // As long as a fresh one would be, going by the last one.
         let fresh = self.fresh_bytes * self.live_bytes / self.fresh_live_bytes.max(1);
         let alive = (self.live_bytes * DEAD_SHARE).max(fresh * FRESH_SHARE).max(DEAD_BYTES);
@@ -309,6 +349,8 @@ impl Base {
         fresh.version = self.version;
         fresh.digest = self.digest;
         fresh.move_in()?;
+        fresh.renewed = Some(Instant::now());
+        fresh.erasure = if self.erasure == Erasure::Due { Erasure::Done } else { self.erasure };
         fresh.fresh_bytes = fresh.file.metadata()?.len();
         fresh.fresh_live_bytes = fresh.live_bytes;
         *self = fresh;

@@ -13,14 +13,19 @@ pub(in crate::store::embedded) enum Kind {
     Slots = 2,
     /// Where a run of its pages stands in the page files.
     Shelf = 3,
+    /// A bucket of the users who are hidden.
+    Hidden = 4,
+    /// There while the base's files may hold names of users who were deleted.
+    Erasure = 5,
 }
 
 /// Names an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::store::embedded) struct Object {
     pub(in crate::store::embedded) kind: Kind,
+    /// 0 where it belongs to none.
     pub(in crate::store::embedded) conversation: Key,
-    /// 0 for the head, else the number of the block or shelf.
+    /// 0 where there is but one, else the number of the block, shelf or bucket.
     pub(in crate::store::embedded) number: u32,
 }
 
@@ -30,6 +35,9 @@ impl Object {
 
     pub(in crate::store::embedded) const SEAL: Self =
         Self { kind: Kind::Seal, conversation: Key(0), number: 0 };
+
+    pub(in crate::store::embedded) const ERASURE: Self =
+        Self { kind: Kind::Erasure, conversation: Key(0), number: 0 };
 
     pub(in crate::store::embedded) fn prefix(self) -> [u8; Self::PREFIX_BYTES] {
         let mut prefix = [0; Self::PREFIX_BYTES];
@@ -55,6 +63,8 @@ impl Object {
             1 => Kind::Head,
             2 => Kind::Slots,
             3 => Kind::Shelf,
+            4 => Kind::Hidden,
+            5 => Kind::Erasure,
             _ => return None,
         };
         let conversation = Key(u64::from_be_bytes(key[1..9].try_into().ok()?));

@@ -9,7 +9,7 @@ use std::{
     io,
 };
 
-use crate::domain::{ConversationId, MessageId, Slot, UserId};
+use crate::domain::{ConversationId, MessageId, Slot, SlotSet, UserId};
 use crate::store::embedded::{
     commit::editing::Editing,
     commit::fetched::Fetched,
@@ -33,13 +33,20 @@ pub(in crate::store::embedded) struct Batch<'a> {
     hot: &'a Hot,
     frame: Frame,
     drafts: HashMap<ConversationId, ConversationDraft>,
+    /// Users who are hidden from now on, or shown again.
+    hidden: HashMap<UserId, bool>,
+    erases: bool,
     fetched: Fetched<'a>,
+    work: &'a Work,
 }
 
 /// What a commit decided.
 pub(in crate::store::embedded) struct Decided {
     pub(in crate::store::embedded) frame: Frame,
     pub(in crate::store::embedded) drafts: HashMap<ConversationId, ConversationDraft>,
+    pub(in crate::store::embedded) hidden: HashMap<UserId, bool>,
+    /// Whether a name must leave the disk.
+    pub(in crate::store::embedded) erases: bool,
 }
 
 /// What a commit does to what stands under one id.
@@ -62,6 +69,8 @@ pub(in crate::store::embedded) struct Draft {
     pub(in crate::store::embedded) users: Vec<UserId>,
     pub(in crate::store::embedded) slots: HashMap<UserId, Slot>,
     pub(in crate::store::embedded) slots_published: u32,
+    /// Slots that stand for nobody any more.
+    pub(in crate::store::embedded) unnamed: SlotSet,
     /// Pages that change; none for those that go.
     pub(in crate::store::embedded) pages: BTreeMap<PageNumber, Option<HotPage>>,
     /// Ids that get another place; none for those that go.
@@ -89,6 +98,7 @@ impl Draft {
             users: Vec::new(),
             slots: HashMap::new(),
             slots_published: published.names.len(),
+            unnamed: SlotSet::default(),
             pages: BTreeMap::new(),
             index: HashMap::new(),
             places: Vec::new(),
@@ -102,7 +112,15 @@ impl Draft {
 impl<'a> Batch<'a> {
     /// An empty batch, whose first record will have the number `sequence`. What it reads from disk is progress of `work`.
     pub(in crate::store::embedded) fn new(hot: &'a Hot, sequence: u64, work: &'a Work) -> Self {
-        Self { hot, frame: Frame::new(sequence), drafts: HashMap::new(), fetched: Fetched::new(hot, work) }
+        Self {
+            hot,
+            frame: Frame::new(sequence),
+            drafts: HashMap::new(),
+            hidden: HashMap::new(),
+            erases: false,
+            fetched: Fetched::new(hot, work),
+            work,
+        }
     }
 
     /// Whether it should take no more writes: what it holds must not outgrow memory.
@@ -112,10 +130,44 @@ impl<'a> Batch<'a> {
 
     /// What was decided; an error if a page that was needed could not be read.
     pub(in crate::store::embedded) fn finish(self) -> io::Result<Decided> {
-        match self.fetched.into_failure() {
-            Some(error) => Err(error),
-            None => Ok(Decided { frame: self.frame, drafts: self.drafts }),
+        if let Some(error) = self.fetched.take_failure() {
+            return Err(error);
         }
+        let Self { frame, drafts, hidden, erases, .. } = self;
+        Ok(Decided { frame, drafts, hidden, erases })
+    }
+
+    /// Whether the user's receipts are off, as far as is decided.
+    pub(in crate::store::embedded) fn is_hidden(&self, user: &UserId) -> bool {
+        self.hidden.get(user).copied().unwrap_or_else(|| self.hot.is_hidden(user))
+    }
+
+    /// Hides the user everywhere, or shows them again.
+    pub(in crate::store::embedded) fn hide(&mut self, user: &UserId, is_hidden: bool) {
+        if self.is_hidden(user) != is_hidden {
+            self.frame.push(&Record::Hidden { user: user.as_str().to_owned(), is_hidden });
+            self.hidden.insert(user.clone(), is_hidden);
+        }
+    }
+
+    /// Has the name of a user who was deleted leave the disk.
+    pub(in crate::store::embedded) fn erase(&mut self) {
+        self.frame.push(&Record::Erased);
+        self.erases = true;
+    }
+
+    /// All conversations that know the user, those among them that this commit began.
+    pub(in crate::store::embedded) fn knowing(&self, user: &UserId) -> Vec<ConversationId> {
+        let mut ids = self.hot.knowing(user);
+        let drafts = self.drafts.iter().filter_map(|(id, known)| Some((id, known.draft.as_ref()?)));
+        let drafted = drafts.filter(|(_, draft)| draft.slots.contains_key(user)).map(|(id, _)| id.clone());
+        ids.extend(drafted);
+        ids
+    }
+
+    /// A step of what takes long is done.
+    pub(in crate::store::embedded) fn step(&self) {
+        self.work.step();
     }
 
     /// Edits the conversation under `id`; none if there is none.

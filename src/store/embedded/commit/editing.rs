@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{MessageId, Order, Outline, Position, Positions, Slot, Timestamp, UserId};
+use crate::domain::{MessageId, Order, Outline, Position, Positions, Slot, SlotSet, Timestamp, UserId};
 use crate::store::embedded::{
     commit::draft::Draft,
     commit::fetched::{Fetched, Looked},
@@ -41,7 +41,26 @@ impl Editing<'_> {
     /// The user's slot, if the conversation knows the user.
     pub(in crate::store::embedded) fn slot(&self, user: &UserId) -> Option<Slot> {
         let published = self.published.and_then(|published| published.names.slot(user.as_str()));
+        let published = published.filter(|slot| !self.draft.unnamed.contains(*slot));
         published.or_else(|| self.draft.slots.get(user).copied())
+    }
+
+    /// Whether the slot's user was deleted.
+    pub(in crate::store::embedded) fn is_nobody(&self, slot: Slot) -> bool {
+        let published = self.published.is_some_and(|published| published.names.is_nobody(slot));
+        published || self.draft.unnamed.contains(slot)
+    }
+
+    /// How many of `slots` count in no receipts.
+    pub(in crate::store::embedded) fn hidden_of(&self, slots: &SlotSet) -> usize {
+        let published = self.published.map_or(0, |published| published.hidden.count(slots));
+        let new = (self.draft.slots_published..).zip(&self.draft.users);
+        let new =
+            new.filter(|(slot, user)| slots.contains(Slot(*slot)) && self.fetched.is_hidden(user)).count();
+        let is_published =
+            |slot: &Slot| self.published.is_some_and(|published| published.hidden.contains(*slot));
+        let unnamed = self.draft.unnamed.common(slots).filter(|slot| !is_published(slot)).count();
+        published + new + unnamed
     }
 
     /// The users' slots, in the order of the users; those without one get the next.
@@ -281,6 +300,16 @@ impl Target for Editing<'_> {
             self.draft.users.push(user);
         }
         true
+    }
+
+    fn unname(&mut self, slot: Slot) -> bool {
+        if let Some(user) =
+            slot.0.checked_sub(self.draft.slots_published).and_then(|at| self.draft.users.get(at as usize))
+        {
+            self.draft.slots.remove(user);
+        }
+        self.draft.unnamed.insert(slot);
+        slot.0 < self.slots_count()
     }
 
     fn placed(&mut self, id: MessageId, place: Place) {

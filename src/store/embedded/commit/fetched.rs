@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::HashMap, io, ops::Deref, sync::Arc};
 
-use crate::domain::Page;
+use crate::domain::{Page, UserId};
 use crate::store::embedded::{
     hot::Hot,
     hot::cell::Cell,
@@ -48,14 +48,19 @@ impl<'a> Fetched<'a> {
         Self { hot, work, pages: RefCell::default(), failure: RefCell::default() }
     }
 
+    /// Whether the user's receipts are off.
+    pub(in crate::store::embedded) fn is_hidden(&self, user: &UserId) -> bool {
+        self.hot.is_hidden(user)
+    }
+
     /// How many there are.
     pub(in crate::store::embedded) fn len(&self) -> usize {
         self.pages.borrow().len()
     }
 
     /// What went wrong, if anything did.
-    pub(in crate::store::embedded) fn into_failure(self) -> Option<io::Error> {
-        self.failure.into_inner()
+    pub(in crate::store::embedded) fn take_failure(&self) -> Option<io::Error> {
+        self.failure.take()
     }
 
     /// The page of a cell, if it is known without a disk.

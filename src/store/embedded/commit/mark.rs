@@ -6,7 +6,7 @@ use crate::store::embedded::{
     commit::draft::Batch, commit::editing::Editing, hot::conversation::PageNumber, record::Record,
 };
 use crate::{
-    domain::{MessageId, Order, Outline, Positions, Refusal, Slot, Timestamp},
+    domain::{MessageId, Order, Outline, Positions, Refusal, Role, Slot, Timestamp},
     store::{Mark, Marked, Read},
 };
 
@@ -20,12 +20,15 @@ pub(in crate::store::embedded) fn mark(
 }
 
 fn mark_one(batch: &mut Batch<'_>, mark: Mark, now: Timestamp) -> Marked {
-    let Mark { conversation, reader, read } = mark;
+    let Mark { conversation, reader, read, by } = mark;
+    let is_kept = !batch.is_hidden(&reader);
     let known = batch.edit(&conversation, |editing| {
         let reader = editing.slot(&reader);
-        let mut marking = Marking { reader, now, pages: BTreeMap::new(), counted_before: None };
+        let mut marking = Marking { reader, by, now, pages: BTreeMap::new(), counted_before: None };
         let marked = marking.take(editing, &read);
-        marking.record(editing);
+        if is_kept {
+            marking.record(editing);
+        }
         marked
     });
     known.unwrap_or_else(|| match read {
@@ -44,6 +47,7 @@ fn all_unknown(messages: Vec<MessageId>) -> Marked {
 struct Marking {
     /// None for a reader the conversation has never heard of.
     reader: Option<Slot>,
+    by: Role,
     now: Timestamp,
     pages: BTreeMap<PageNumber, Row>,
     /// How many messages the reader has read before those that may be new, if that was counted just now.
@@ -66,19 +70,22 @@ impl Marking {
                     self.take_one(editing, message, &mut marked);
                 }
             }
-            Read::UpTo(message) => match editing.find(message, self.now) {
-                Some(place) => {
-                    let page = editing.look(place.page);
-                    let message = page.as_ref().and_then(|page| page.message(place.position));
-                    if let Some(order) = message.map(|message| message.order) {
-                        self.take_range(editing, order, &mut marked);
-                    }
-                }
+            Read::UpTo(message) => match self.order_of(editing, message) {
+                Some(order) => self.take_range(editing, order, &mut marked),
                 None => marked.refused.push((message.clone(), Refusal::UnknownMessage)),
             },
             Read::UpToOrder(order) => self.take_range(editing, *order, &mut marked),
         }
         marked
+    }
+
+    /// Where a message stands that exists for who marks.
+    fn order_of(&self, editing: &Editing<'_>, message: &MessageId) -> Option<Order> {
+        let place = editing.find(message, self.now)?;
+        let page = editing.look(place.page)?;
+        let message = page.message(place.position)?;
+        let concerns = |reader| message.sender == reader || page.asked(reader).contains(place.position);
+        (self.by == Role::App || self.reader.is_some_and(concerns)).then_some(message.order)
     }
 
     fn take_one(&mut self, editing: &Editing<'_>, message: &MessageId, marked: &mut Marked) {
@@ -95,7 +102,11 @@ impl Marking {
             })
         });
         match row.filter(|row| row.asked.contains(place.position)) {
-            None => marked.refused.push((message.clone(), Refusal::NotInAudience)),
+            None => {
+                let not_asked =
+                    if self.by == Role::App { Refusal::NotInAudience } else { Refusal::UnknownMessage };
+                marked.refused.push((message.clone(), not_asked));
+            }
             Some(row) if row.read.contains(place.position) || row.new.contains(place.position) => {
                 marked.already += 1;
             }

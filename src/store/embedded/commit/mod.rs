@@ -7,6 +7,7 @@
 //!   writes ──► queue ──► decide on a draft ──► journal: write, fdatasync ──► publish ──► answer
 //! ```
 
+mod chore;
 pub(super) mod draft;
 mod editing;
 mod fetched;
@@ -14,6 +15,7 @@ pub(super) mod forget;
 pub(super) mod mark;
 pub(super) mod register;
 pub(super) mod roster;
+pub(super) mod user;
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +30,7 @@ use tokio::sync::oneshot;
 
 use crate::store::embedded::{
     checkpoint::{Dirty, Wish},
+    commit::chore::Chores,
     commit::draft::{Batch, Decided},
     hot::conversation::{Key, PageNumber},
     hot::{Hot, Watch},
@@ -35,7 +38,7 @@ use crate::store::embedded::{
     watchdog::Work,
 };
 use crate::{
-    domain::{ConversationId, ExpiresAt, Timestamp},
+    domain::{ConversationId, ExpiresAt, Timestamp, UserId},
     store::StoreError,
 };
 
@@ -48,9 +51,6 @@ pub(super) const QUEUE_BYTES_MAX: usize = 256 << 20;
 /// A commit takes no more than so many writes, so that the first is not held up by the last.
 const COMMIT_WRITES: usize = 4_096;
 
-/// Pages that a sweep looks at between two commits.
-const SWEEP_PAGES: usize = 64;
-
 /// Decides a write on the draft, and returns what answers it.
 pub(super) type Write = Box<dyn FnOnce(&mut Batch<'_>) -> Settle + Send>;
 
@@ -61,8 +61,10 @@ pub(super) type Settle = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 pub(super) enum Command {
     /// Commit this.
     Write(Write),
-    /// Forget what has expired, a slice between commits at a time, and tell how much that was.
+    /// Forget what has expired, a slice between two commits at a time, and tell how much that was.
     Sweep(Timestamp, oneshot::Sender<usize>),
+    /// Delete a user, likewise, and tell when it is done.
+    ForgetUser(UserId, oneshot::Sender<()>),
     /// Begin a new segment, and hand over what has changed since the last time; none if nothing has.
     Rotate(SyncSender<Option<Rotated>>),
     /// A checkpoint has what the older segments hold.
@@ -118,21 +120,14 @@ pub(super) struct Committer {
     pub(super) work: Arc<Work>,
 }
 
-struct Sweep {
-    now: Timestamp,
-    swept: usize,
-    /// Who asked. All are told what went while the sweep ran.
-    answers: Vec<oneshot::Sender<usize>>,
-}
-
 impl Committer {
     /// Works until it is told to stop, or nobody is left to tell it anything.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
-        let mut sweep: Option<Sweep> = None;
+        let mut chores = Chores::default();
         // What was left by the last process counts as well.
         self.wish_if_full();
         loop {
-            let command = if sweep.is_some() {
+            let command = if chores.has_some() {
                 match commands.try_recv() {
                     Ok(command) => Some(command),
                     Err(TryRecvError::Empty) => None,
@@ -152,14 +147,11 @@ impl Committer {
             match left_over {
                 None => {}
                 Some(Command::Stop) => return,
-                Some(Command::Sweep(now, answer)) => {
-                    let sweep = sweep.get_or_insert(Sweep { now, swept: 0, answers: Vec::new() });
-                    sweep.now = sweep.now.max(now);
-                    sweep.answers.push(answer);
-                }
+                Some(Command::Sweep(now, answer)) => chores.sweep(now, answer),
+                Some(Command::ForgetUser(user, answer)) => chores.forget_user(user, answer),
                 Some(other) => self.tend(other),
             }
-            sweep = sweep.and_then(|sweep| self.sweep_slice(sweep));
+            self.do_slice(&mut chores);
             self.work.rest();
         }
     }
@@ -195,7 +187,7 @@ impl Committer {
 
     /// Makes a batch durable, then shows it.
     fn finish(&mut self, batch: Batch<'_>) -> Result<(), StoreError> {
-        let Decided { mut frame, drafts } = batch.finish().map_err(|error| {
+        let Decided { mut frame, drafts, hidden, erases } = batch.finish().map_err(|error| {
             self.pulse.fail("a page could not be read", &error);
             StoreError::Failed
         })?;
@@ -210,6 +202,12 @@ impl Committer {
         }
         for (id, change) in drafts {
             self.hot.publish(id, change, &mut self.tracker);
+        }
+        for (user, is_hidden) in hidden {
+            self.hot.publish_hidden(&user, is_hidden, &mut self.tracker);
+        }
+        if erases {
+            self.tracker.dirty.erased();
         }
         self.pulse.journal_bytes.store(self.journal.bytes(), Ordering::Relaxed);
         self.wish_if_full();
@@ -247,30 +245,10 @@ impl Committer {
                 }
                 self.pulse.journal_bytes.store(self.journal.bytes(), Ordering::Relaxed);
             }
-            Command::Write(_) | Command::Sweep(..) | Command::Stop => {
+            Command::Write(_) | Command::Sweep(..) | Command::ForgetUser(..) | Command::Stop => {
                 unreachable!("invariant: the loop takes these itself")
             }
         }
-    }
-
-    /// Sweeps some pages; returns what is left to do.
-    fn sweep_slice(&mut self, mut sweep: Sweep) -> Option<Sweep> {
-        let due = self.tracker.due(sweep.now, SWEEP_PAGES);
-        if due.is_empty() || self.pulse.has_failed() {
-            for answer in sweep.answers {
-                let _ = answer.send(sweep.swept);
-            }
-            return None;
-        }
-        let (hot, work) = (self.hot.clone(), self.work.clone());
-        let mut batch = Batch::new(&hot, self.next_sequence, &work);
-        let swept: usize =
-            due.into_iter().map(|(id, pages)| forget::sweep(&mut batch, &id, &pages, sweep.now)).sum();
-        if self.finish(batch).is_ok() {
-            assert!(swept > 0, "invariant: what is due holds something that has expired");
-            sweep.swept += swept;
-        }
-        Some(sweep)
     }
 }
 
@@ -305,6 +283,10 @@ impl Watch for Tracker {
 
     fn slots(&mut self, key: Key, id: &ConversationId, first: u32) {
         self.dirty.slots(key, id, first);
+    }
+
+    fn hidden(&mut self, user: &UserId) {
+        self.dirty.hidden(user);
     }
 
     fn page(

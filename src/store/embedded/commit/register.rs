@@ -106,8 +106,13 @@ fn audience(
 
 fn registered(editing: &Editing<'_>, place: Place) -> Option<Registered> {
     let page = editing.look(place.page)?;
-    let (message, receipts) = (page.message(place.position)?, page.receipts(place.position)?);
-    Some(Registered { of: receipts.of, order: message.order, expires_at: message.expires_at })
+    let message = page.message(place.position)?;
+    let audience = page.outline().audience(place.position)?;
+    let mut asked = (**audience).clone();
+    asked.remove(message.sender);
+    let of = asked.len() - editing.hidden_of(&asked);
+    let of = u32::try_from(of).expect("invariant: slots are u32");
+    Some(Registered { of, order: message.order, expires_at: message.expires_at })
 }
 
 /// The first answer, if what was sent is what is registered at `place`.
@@ -122,11 +127,19 @@ fn same(editing: &Editing<'_>, place: Place, sent: &Registration) -> Option<Regi
             Audience::Roster => !message.audience_asked,
             Audience::Users(users) => {
                 message.audience_asked
-                    && slots_of_others(editing, users, message.sender).as_ref()
-                        == page.outline().audience(place.position).map(AsRef::as_ref)
+                    && page.outline().audience(place.position).is_some_and(|audience| {
+                        slots_of_others(editing, users, message.sender)
+                            .is_some_and(|sent| is_same_but_for_nobodies(editing, audience, &sent))
+                    })
             }
         };
     if is_same { registered(editing, place) } else { None }
+}
+
+/// Whether `sent` is what is left of `audience`: who was deleted is in it no more.
+fn is_same_but_for_nobodies(editing: &Editing<'_>, audience: &SlotSet, sent: &SlotSet) -> bool {
+    let left = || audience.iter().filter(|slot| !editing.is_nobody(*slot)).collect::<SlotSet>();
+    audience == sent || left() == *sent
 }
 
 /// The slots of all `users` but the sender; none if one of them has none.

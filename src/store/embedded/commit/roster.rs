@@ -67,7 +67,8 @@ fn members_after(editing: &Editing<'_>, add: &[UserId], removed: &BTreeSet<&User
     members.len() + strangers.len()
 }
 
-fn set_members(editing: &mut Editing<'_>, slots: &SlotSet) -> RosterChange {
+/// Makes these the roster, under a new version if they were not before.
+pub(in crate::store::embedded) fn set_members(editing: &mut Editing<'_>, slots: &SlotSet) -> RosterChange {
     let members = slots.len();
     let before = editing.head().members.clone();
     let version = match &before {

@@ -2,8 +2,6 @@
 
 use std::{future::ready, sync::atomic::Ordering};
 
-use tokio::sync::oneshot;
-
 use crate::store::embedded::{
     commit::Command,
     commit::draft::Batch,
@@ -17,11 +15,11 @@ use crate::store::embedded::{
 use crate::{
     domain::{
         Audience, ConversationId, MessageId, Order, Receipts, RegisterOutcome, Registration, RosterChange,
-        Slot, Timestamp, UserId,
+        Slot, Timestamp, UserId, Viewer,
     },
     store::{
-        Answer, Half, Mark, Marked, MessageReceipts, Read, ReadersPart, RosterPart, Store, StoreError,
-        Unread, Vitals,
+        Answer, Mark, Marked, MessageReceipts, Read, ReadersPart, ReadersWanted, RosterPart, Store,
+        StoreError, Unread, Vitals,
     },
 };
 
@@ -173,10 +171,11 @@ impl Store for EmbeddedStore {
         &'a self,
         conversation: &'a ConversationId,
         messages: &'a [MessageId],
+        viewer: &'a Viewer,
         now: Timestamp,
     ) -> Answer<'a, Vec<Option<Receipts>>> {
         self.read(conversation, move |known| {
-            messages.iter().map(|message| known?.receipts(message, now)).collect()
+            messages.iter().map(|message| known?.receipts(message, viewer, now)).collect()
         })
     }
 
@@ -184,20 +183,27 @@ impl Store for EmbeddedStore {
         &'a self,
         conversation: &'a ConversationId,
         message: &'a MessageId,
-        half: Half,
-        after: Option<Slot>,
-        limit: usize,
+        viewer: &'a Viewer,
+        wanted: ReadersWanted,
         now: Timestamp,
     ) -> Answer<'a, Option<ReadersPart>> {
-        self.read(conversation, move |known| known?.readers(message, half, after, limit, now))
+        self.read(conversation, move |known| known?.readers(message, viewer, wanted, now))
+    }
+
+    fn set_hidden(&self, user: UserId, is_hidden: bool) -> Answer<'_, ()> {
+        self.write(0, move |batch| batch.hide(&user, is_hidden))
+    }
+
+    fn is_hidden<'a>(&'a self, user: &'a UserId) -> Answer<'a, bool> {
+        Box::pin(ready(Ok(self.hot.is_hidden(user))))
+    }
+
+    fn forget_user(&self, user: UserId) -> Answer<'_, ()> {
+        self.command(|answer| Command::ForgetUser(user, answer))
     }
 
     fn sweep(&self, now: Timestamp) -> Answer<'_, usize> {
-        let (answer, swept) = oneshot::channel();
-        if let Err(error) = self.send(Command::Sweep(now, answer)) {
-            return Box::pin(ready(Err(error)));
-        }
-        Box::pin(async move { swept.await.map_err(|_| self.why_unanswered()) })
+        self.command(|answer| Command::Sweep(now, answer))
     }
 
     fn vitals(&self) -> Vitals {

@@ -154,6 +154,18 @@ impl EmbeddedStore {
         Box::pin(async move { answered.await.unwrap_or_else(|_| Err(self.why_unanswered())) })
     }
 
+    /// Asks the commit thread for what it does in slices between its commits.
+    pub(super) fn command<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Answer<'_, T> {
+        let (answer, answered) = oneshot::channel();
+        if let Err(error) = self.send(command(answer)) {
+            return Box::pin(ready(Err(error)));
+        }
+        Box::pin(async move { answered.await.map_err(|_| self.why_unanswered()) })
+    }
+
     pub(super) fn send(&self, command: Command) -> Result<(), StoreError> {
         if self.pulse.has_failed() {
             return Err(StoreError::Failed);

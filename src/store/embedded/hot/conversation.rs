@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    ExpiresAt, Generation, Members, MessageId, Order, Page, Position, Positions, Slot, SlotSet, Timestamp,
-    UserId,
+    ExpiresAt, Generation, Hidden, Members, MessageId, Order, Page, Position, Positions, Slot, SlotSet,
+    Timestamp, UserId,
 };
 use crate::store::embedded::{
     hot::cell::{Cell, Cells},
@@ -63,6 +63,8 @@ pub(in crate::store::embedded) struct Conversation {
     pub(in crate::store::embedded) key: Key,
     pub(in crate::store::embedded) head: Head,
     pub(in crate::store::embedded) names: Names,
+    /// Whose receipts are off, and whom slots no longer stand for.
+    pub(in crate::store::embedded) hidden: Hidden,
     pub(in crate::store::embedded) cells: Cells,
     pub(in crate::store::embedded) index: Index,
     pub(in crate::store::embedded) spans: Spans,
@@ -77,6 +79,7 @@ impl Conversation {
             key,
             head: Head::default(),
             names: Names::default(),
+            hidden: Hidden::default(),
             cells: Cells::default(),
             index: Index::default(),
             spans: Spans::default(),
@@ -103,7 +106,7 @@ impl Conversation {
         /// parts; and a cell with its outline's, and when it expires.
         const OWN_BYTES: usize = size_of::<Conversation>() * 3 / 2 + 640;
         const CELL_BYTES: usize = size_of::<Cell>() + 64 * size_of::<Slot>() + 256;
-        let parts = [self.names.bytes(), self.index.bytes(), self.spans.bytes()];
+        let parts = [self.names.bytes(), self.hidden.bytes(), self.index.bytes(), self.spans.bytes()];
         (OWN_BYTES + self.cells.len() * CELL_BYTES + parts.iter().sum::<usize>()) as u64
     }
 
@@ -142,6 +145,8 @@ pub(in crate::store::embedded) trait Target {
     /// Gives `users` the slots from `first` on; false if that would leave a gap. Those that are known already
     /// are passed over.
     fn push_slots(&mut self, first: u32, users: Vec<UserId>) -> bool;
+    /// The slot stands for nobody from now on; false if it was never given out.
+    fn unname(&mut self, slot: Slot) -> bool;
     /// `id` was registered at `place`.
     fn placed(&mut self, id: MessageId, place: Place);
     /// What stood at `place` under `id` is gone.
@@ -160,7 +165,14 @@ pub(in crate::store::embedded) fn apply(
     record: Record,
 ) -> Result<(), &'static str> {
     match record {
-        Record::Began { .. } | Record::Ended { .. } => Ok(()),
+        Record::Began { .. } | Record::Ended { .. } | Record::Hidden { .. } | Record::Erased => Ok(()),
+        Record::Unnamed { slot, .. } => {
+            if target.unname(Slot(slot)) {
+                Ok(())
+            } else {
+                Err("slots are missing before it")
+            }
+        }
         Record::Slots { first, users, .. } => {
             let users: Result<_, _> = users.into_iter().map(UserId::new).collect();
             let users = users.map_err(|_| "a user's name is no id")?;

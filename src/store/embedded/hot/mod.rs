@@ -5,6 +5,7 @@
 
 pub(super) mod cell;
 pub(super) mod conversation;
+mod hidden;
 pub(super) mod index;
 pub(super) mod names;
 pub(super) mod read;
@@ -23,7 +24,7 @@ use std::{
     },
 };
 
-use crate::domain::{ConversationId, ExpiresAt, Timestamp};
+use crate::domain::{ConversationId, ExpiresAt, Slot, Timestamp, UserId};
 use crate::store::embedded::{
     commit::draft::{ConversationDraft, Draft},
     hot::cell::Cell,
@@ -43,6 +44,8 @@ pub(super) struct Hot {
     /// The ids of all conversations, for the list.
     ids: RwLock<BTreeSet<ConversationId>>,
     messages: AtomicU64,
+    /// Users whose receipts are off.
+    hidden: RwLock<BTreeSet<UserId>>,
     pub(super) room: Room,
     /// Where the page files are.
     pub(super) pages: PathBuf,
@@ -52,7 +55,7 @@ pub(super) struct Hot {
 pub(super) trait Watch {
     /// The conversation's head changed.
     fn head(&mut self, key: Key, id: &ConversationId);
-    /// Slots from `first` on were given out.
+    /// Slots from `first` on were given out, or the first of them stands for nobody any more.
     fn slots(&mut self, key: Key, id: &ConversationId, first: u32);
     /// A page changed, or went. Its first message expired at `before` and expires at `after`.
     fn page(
@@ -63,6 +66,8 @@ pub(super) trait Watch {
         before: Option<ExpiresAt>,
         after: Option<ExpiresAt>,
     );
+    /// The user was hidden, or is shown again.
+    fn hidden(&mut self, user: &UserId);
     /// The conversation went, with these pages and ends.
     fn ended(&mut self, key: Key, pages: &mut dyn Iterator<Item = (PageNumber, Option<ExpiresAt>)>);
 }
@@ -76,6 +81,7 @@ impl Hot {
             hasher: RandomState::new(),
             ids: RwLock::default(),
             messages: AtomicU64::new(0),
+            hidden: RwLock::default(),
             room: Room::new(bytes_max),
             pages,
         }
@@ -138,7 +144,8 @@ impl Hot {
     }
 
     /// Puts in what recovery found.
-    pub(super) fn insert(&self, id: ConversationId, conversation: Conversation) {
+    pub(super) fn insert(&self, id: ConversationId, mut conversation: Conversation) {
+        self.hide_in(&mut conversation);
         self.messages.fetch_add(conversation.messages_held(), Ordering::Relaxed);
         self.room.came(&conversation);
         self.ids.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
@@ -184,9 +191,16 @@ impl Hot {
         }
         if !draft.users.is_empty() {
             watch.slots(key, id, into.names.len());
+            let hidden = self.hidden.read().unwrap_or_else(PoisonError::into_inner);
             for user in draft.users {
+                into.hidden.set(Slot(into.names.len()), hidden.contains(&user));
                 into.names.push(&user);
             }
+        }
+        for slot in draft.unnamed.iter() {
+            watch.slots(key, id, slot.0);
+            into.names.forget(slot);
+            into.hidden.set(slot, true);
         }
         for (hint, place, is_there) in draft.places {
             if is_there {

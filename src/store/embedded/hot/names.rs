@@ -10,7 +10,7 @@ use crate::domain::{Slot, UserId};
 use crate::store::embedded::hot::index::hash_of;
 
 /// Who has which slot. It only grows: a slot stands for one user for good, so sets of slots that were fixed in the
-/// past keep their meaning.
+/// past keep their meaning. Once its user is deleted it stands for nobody, and its name is empty.
 #[derive(Debug, Default)]
 pub(in crate::store::embedded) struct Names {
     text: String,
@@ -43,6 +43,30 @@ impl Names {
         self.slots.insert_unique(hash_of(user.as_str()), slot, |slot| {
             hash_of(name(text, ends, *slot).expect("invariant: what is in the table has a name"))
         });
+    }
+
+    /// The next slot is that of a user who was deleted.
+    pub(in crate::store::embedded) fn push_nobody(&mut self) {
+        self.ends.push(self.text.len());
+    }
+
+    /// The slot stands for nobody from now on. False if it was never given out. Costs a look at all names.
+    pub(in crate::store::embedded) fn forget(&mut self, slot: Slot) -> bool {
+        let Some(gone) = self.name(slot).map(str::to_owned) else { return false };
+        if !gone.is_empty() {
+            if let Ok(found) = self.slots.find_entry(hash_of(&gone), |known| *known == slot) {
+                found.remove();
+            }
+            let end = self.ends[slot.index()];
+            self.text.replace_range(end - gone.len()..end, "");
+            self.ends[slot.index()..].iter_mut().for_each(|end| *end -= gone.len());
+        }
+        true
+    }
+
+    /// Whether the slot's user was deleted.
+    pub(in crate::store::embedded) fn is_nobody(&self, slot: Slot) -> bool {
+        self.name(slot) == Some("")
     }
 
     /// How many slots are given out.
@@ -84,6 +108,14 @@ mod tests {
         assert_eq!(names.user(Slot(17)), Some(user("user-17")));
         assert_eq!((names.slot("user-"), names.user(Slot(1_000))), (None, None));
         assert_eq!(names.len(), 1_000);
+        assert!(names.forget(Slot(17)) && names.forget(Slot(17)) && !names.forget(Slot(1_000)));
+        assert_eq!(
+            (names.slot("user-17"), names.user(Slot(17)), names.is_nobody(Slot(17))),
+            (None, None, true)
+        );
+        assert_eq!((names.slot("user-18"), names.user(Slot(18))), (Some(Slot(18)), Some(user("user-18"))));
+        assert_eq!(names.names_from(16).take(3).collect::<Vec<_>>(), ["user-16", "", "user-18"]);
+        assert!(!names.text.contains("user-17user-18") && !names.is_nobody(Slot(18)));
         assert_eq!(names.names_from(998).collect::<Vec<_>>(), ["user-998", "user-999"]);
     }
 }

@@ -4,9 +4,9 @@ use crate::store::embedded::{hot::conversation::PageNumber, hot::reading::View};
 use crate::{
     domain::{
         Message, MessageId, Order, PAGE_MESSAGES_MAX, Page, Position, Positions, Receipts, Slot, Timestamp,
-        UserId,
+        UserId, Viewer, Visibility,
     },
-    store::{Half, Mark, MessageReceipts, Read, ReadersPart, RosterPart, Unread},
+    store::{Half, Mark, MessageReceipts, Read, ReadersPart, ReadersWanted, RosterPart, Unread},
 };
 
 /// A walk over messages, as far as it has come.
@@ -78,7 +78,7 @@ impl View<'_> {
             sender: self.known.names.user(message.sender)?,
             order: message.order,
             expires_at: message.expires_at,
-            receipts: page.receipts(position)?,
+            receipts: page.receipts(position, &self.known.hidden)?,
         })
     }
 
@@ -153,24 +153,36 @@ impl View<'_> {
     }
 
     /// What is known of a live message.
-    pub(in crate::store::embedded) fn receipts(&self, id: &MessageId, now: Timestamp) -> Option<Receipts> {
-        let (page, position) = self.find(id, now)?;
-        page.receipts(position)
+    pub(in crate::store::embedded) fn receipts(
+        &self,
+        id: &MessageId,
+        viewer: &Viewer,
+        now: Timestamp,
+    ) -> Option<Receipts> {
+        let (page, position) = self.find(id, now).filter(|found| self.is_seen(*found, viewer))?;
+        page.receipts(position, &self.known.hidden)
+    }
+
+    fn is_seen(&self, (page, position): (&Page, Position), viewer: &Viewer) -> bool {
+        let Viewer::User { user, sees } = viewer else { return true };
+        let Some(slot) = self.known.names.slot(user.as_str()) else { return false };
+        page.message(position).is_some_and(|message| message.sender == slot)
+            || *sees == Visibility::Audience && page.asked(slot).contains(position)
     }
 
     /// Part of a half of a live message's audience.
     pub(in crate::store::embedded) fn readers(
         &self,
         id: &MessageId,
-        half: Half,
-        after: Option<Slot>,
-        limit: usize,
+        viewer: &Viewer,
+        ReadersWanted { half, after, limit }: ReadersWanted,
         now: Timestamp,
     ) -> Option<ReadersPart> {
-        let (page, position) = self.find(id, now)?;
-        let slots = page.readers(position, half == Half::Read, after);
+        let (page, position) = self.find(id, now).filter(|found| self.is_seen(*found, viewer))?;
+        let hidden = &self.known.hidden;
+        let slots = page.readers(position, half == Half::Read, after, hidden);
         let (users, next) = self.part(slots, limit);
-        Some(ReadersPart { receipts: page.receipts(position)?, users, next })
+        Some(ReadersPart { receipts: page.receipts(position, hidden)?, users, next })
     }
 
     /// Looks ahead at what a mark is about to change, so that the commit thread finds it in memory.

@@ -2,7 +2,7 @@
 //! state.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     io,
     path::Path,
     sync::Arc,
@@ -19,7 +19,7 @@ use crate::store::embedded::{
     hot::reading::read_back,
     pages::{Book, Extent, PageName},
     record::Record,
-    stored::{read_head, read_outline, read_shelf, read_slots},
+    stored::{read_head, read_hidden, read_outline, read_shelf, read_slots},
 };
 
 /// What was found so far.
@@ -30,6 +30,8 @@ pub(in crate::store::embedded) struct Found {
     slots_known: HashMap<Key, u32>,
     /// What does not fit together, of conversations that may yet have ended.
     broken: HashMap<Key, &'static str>,
+    /// Users whose receipts are off.
+    hidden: BTreeSet<UserId>,
     tracker: Tracker,
     sequence_highest: u64,
     /// Why a page could not be read that a record of the journal changes.
@@ -60,6 +62,10 @@ impl Found {
     ) -> Result<(), &'static str> {
         let key = object.conversation;
         self.saw(key.0);
+        if object.kind == Kind::Hidden {
+            self.hidden.extend(read_hidden(bytes)?);
+            return Ok(());
+        }
         if object.kind == Kind::Head {
             let (id, conversation, slots) = read_head(key, bytes)?;
             self.saw(conversation.head.sequence);
@@ -120,7 +126,13 @@ impl Found {
                 self.tracker.dirty.ended(Key(*conversation));
                 return Ok(());
             }
+            Record::Hidden { user, is_hidden } => return self.hide(user, *is_hidden),
+            Record::Erased => {
+                self.tracker.dirty.erased();
+                return Ok(());
+            }
             Record::Slots { conversation, .. }
+            | Record::Unnamed { conversation, .. }
             | Record::Roster { conversation, .. }
             | Record::Registered { conversation, .. }
             | Record::Marked { conversation, .. }
@@ -132,6 +144,7 @@ impl Found {
         let Some((id, conversation)) = self.conversations.get_mut(&key) else { return Ok(()) };
         match &record {
             Record::Slots { first, .. } => self.tracker.dirty.slots(key, id, *first),
+            Record::Unnamed { slot, .. } => self.tracker.dirty.slots(key, id, *slot),
             Record::Roster { .. } | Record::Registered { .. } => self.tracker.dirty.head(key, id),
             // A page that is still there shows itself in the end that it has changed.
             Record::Swept { page, .. } => self.tracker.dirty.page(key, id, PageNumber(*page)),
@@ -151,6 +164,17 @@ impl Found {
         Ok(())
     }
 
+    fn hide(&mut self, user: &str, is_hidden: bool) -> Result<(), &'static str> {
+        let user = UserId::new(user).map_err(|_| "a user's name is no id")?;
+        self.tracker.dirty.hidden(&user);
+        if is_hidden {
+            self.hidden.insert(user);
+        } else {
+            self.hidden.remove(&user);
+        }
+        Ok(())
+    }
+
     fn begin(&mut self, key: Key, id: &str) -> Result<(), &'static str> {
         let id = ConversationId::new(id).map_err(|_| "a conversation's name is no id")?;
         self.tracker.dirty.head(key, &id);
@@ -160,7 +184,8 @@ impl Found {
 
     /// Checks that all fits together, and puts it where reads find it.
     pub(in crate::store::embedded) fn finish(self, hot: &Hot) -> Result<Tracker, &'static str> {
-        let Self { conversations, slots_known, broken, mut tracker, .. } = self;
+        let Self { conversations, slots_known, broken, hidden, mut tracker, .. } = self;
+        hidden.into_iter().for_each(|user| hot.insert_hidden(user));
         if let Some(what) = broken.into_values().next() {
             return Err(what);
         }
@@ -270,6 +295,10 @@ impl Target for Replaying<'_> {
             self.conversation.names.push(user);
         }
         true
+    }
+
+    fn unname(&mut self, slot: Slot) -> bool {
+        self.conversation.names.forget(slot)
     }
 
     fn placed(&mut self, id: MessageId, place: Place) {

@@ -240,7 +240,7 @@ fn check_format(path: &Path) -> Result<bool, OpenError> {
                 Some(other) if other > u32::from(FORMAT) => {
                     Err(OpenError::Newer { path: format, format: other })
                 }
-                Some(1) => Err(OpenError::Older { path: format, format: 1 }),
+                Some(older @ 1..) => Err(OpenError::Older { path: format, format: older }),
                 _ => Err(OpenError::damaged(&format, 0, "it does not name a format of seenby")),
             }
         }

@@ -9,7 +9,8 @@ use crate::store::embedded::{
     hot::conversation::{Conversation, Head, HotPage, Key, PageNumber},
     pages::Extent,
     record::{
-        StoredHead, StoredMessage, StoredPage, StoredShelf, StoredSlots, decode, encode, position, shared,
+        StoredHead, StoredHidden, StoredMessage, StoredPage, StoredShelf, StoredSlots, decode, encode,
+        position, shared,
     },
     stored::rows::{Reach, StoredRows},
 };
@@ -50,9 +51,29 @@ pub(super) fn read_head(key: Key, bytes: &[u8]) -> Result<(ConversationId, Conve
     Ok((id, conversation, stored.slots))
 }
 
-/// The bytes of a block of slots.
+/// The bytes of a block of slots; the name of a deleted user is empty.
 pub(super) fn slots_bytes(names: &[String]) -> Vec<u8> {
     bytes(&names.to_vec())
+}
+
+/// Hidden users are stored in so many objects, by a hash of their names: switching one on or off writes one of them.
+const HIDDEN_BUCKETS: u32 = 256;
+
+/// The object that a hidden user is stored in.
+pub(super) fn hidden_bucket(user: &str) -> u32 {
+    crc32fast::hash(user.as_bytes()) % HIDDEN_BUCKETS
+}
+
+/// The bytes of a bucket of hidden users.
+pub(super) fn hidden_bytes(users: Vec<String>) -> Vec<u8> {
+    bytes(&StoredHidden { users })
+}
+
+/// The users of a bucket.
+pub(super) fn read_hidden(bytes: &[u8]) -> Result<Vec<UserId>, &'static str> {
+    let stored: StoredHidden = whole(bytes).ok_or("a bucket of hidden users does not read")?;
+    let users: Result<_, _> = stored.users.into_iter().map(UserId::new).collect();
+    users.map_err(|_| "a user's name is no id")
 }
 
 /// Puts a block of slots behind those that are there.
@@ -62,7 +83,11 @@ pub(super) fn read_slots(into: &mut Conversation, block: u32, bytes: &[u8]) -> R
     }
     let users: Vec<String> = whole(bytes).ok_or("a block of slots does not read")?;
     for user in users {
-        into.names.push(&UserId::new(user).map_err(|_| "a user's name is no id")?);
+        if user.is_empty() {
+            into.names.push_nobody();
+        } else {
+            into.names.push(&UserId::new(user).map_err(|_| "a user's name is no id")?);
+        }
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use seenby::{
     client::{Client, ClientError},
-    domain::{Refusal, RegisterOutcome, Registration, RosterChange, Timestamp},
+    domain::{Refusal, RegisterOutcome, Registration, Role, RosterChange, Timestamp},
     receipts::{Ledger, Mark, Read},
     wire::{
         BulkMarkEntry, BulkMarkResponse, BulkRegisterResponse, Code, EntryRefused, MarkRequest, MarkResponse,
@@ -261,5 +261,5 @@ fn as_mark(entry: &BulkMarkEntry) -> Mark {
         (None, None, Some(order)) => Read::UpToOrder(seenby::domain::Order(order)),
         _ => panic!("{entry:?}"),
     };
-    Mark { conversation: conversation(&entry.conversation), reader: user(&entry.reader), read }
+    Mark { conversation: conversation(&entry.conversation), reader: user(&entry.reader), read, by: Role::App }
 }

@@ -2,8 +2,8 @@
 
 use seenby::{
     client::{Client, ClientError},
-    domain::Timestamp,
-    receipts::{Half, Ledger},
+    domain::{Timestamp, Viewer},
+    receipts::{Half, Ledger, ReadersWanted},
     wire::Code,
 };
 
@@ -95,7 +95,8 @@ pub(super) async fn shown_by(model: &Ledger, conversations: &[String], now: Time
     for name in conversations {
         let c = conversation(name);
         let half = async |id: &str, half| {
-            let part = model.readers(&c, &message(id), half, None, ALL, now).await.unwrap().unwrap();
+            let wanted = ReadersWanted { half, after: None, limit: ALL };
+            let part = model.readers(&c, &message(id), &Viewer::App, wanted, now).await.unwrap().unwrap();
             part.users.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         let mut messages = Vec::new();
@@ -118,7 +119,7 @@ pub(super) async fn shown_by(model: &Ledger, conversations: &[String], now: Time
             badges.push((unread.unread, unread.first.map(|first| first.to_string())));
         }
         let screen = IDS.iter().map(|id| message(id)).collect();
-        let pulled = model.pull(vec![(c.clone(), screen)], now).await.unwrap().named;
+        let pulled = model.pull(vec![(c.clone(), screen)], &Viewer::App, now).await.unwrap().named;
         let roster = model.roster(&c, None, ALL).await.unwrap();
         all.push(Shown {
             is_listed: listed.contains(&c),

@@ -1,8 +1,8 @@
 //! A clock that steps: back an hour, forward a month, across midnight. Nothing is lost early or kept for ever.
 
 use seenby::{
-    domain::{ExpiresAt, Registration, Timestamp},
-    store::{Half, Mark, Marked, Store},
+    domain::{ExpiresAt, Registration, Role, Timestamp, Viewer},
+    store::{Half, Mark, Marked, ReadersWanted, Store},
 };
 
 use crate::store::{
@@ -32,7 +32,12 @@ fn ending(id: &str, unix_s: u64) -> Registration {
 }
 
 async fn mark_at(store: &dyn Store, id: &str, now: Timestamp) -> Marked {
-    let mark = Mark { conversation: conversation("c"), reader: user("bob"), read: read_messages(&[id]) };
+    let mark = Mark {
+        conversation: conversation("c"),
+        reader: user("bob"),
+        read: read_messages(&[id]),
+        by: Role::App,
+    };
     store.mark(vec![mark], now).await.unwrap().remove(0)
 }
 
@@ -41,7 +46,13 @@ async fn is_unknown(store: &dyn Store, now: Timestamp) {
     let (c, m1) = (conversation("c"), message("m1"));
     assert_eq!(counts_at(store, "c", &["m1"], now).await, [None]);
     assert_eq!(store.message(&c, &m1, now).await.unwrap(), None);
-    assert_eq!(store.readers(&c, &m1, Half::Read, None, 9, now).await.unwrap(), None);
+    assert_eq!(
+        store
+            .readers(&c, &m1, &Viewer::App, ReadersWanted { half: Half::Read, after: None, limit: 9 }, now)
+            .await
+            .unwrap(),
+        None
+    );
     assert_eq!(store.messages(&c, None, 9, now).await.unwrap(), (vec![], false));
     assert_eq!(store.unread(&c, &user("bob"), now).await.unwrap().unread, 0);
     assert_eq!(mark_at(store, "m1", now).await.refused.len(), 1);

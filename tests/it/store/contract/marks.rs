@@ -1,8 +1,8 @@
 //! Marks, and what comes of them.
 
 use seenby::{
-    domain::{ExpiresAt, ORDER_MAX, Order, Refusal, RegisterOutcome, Registration, Timestamp},
-    store::{Half, Mark, Marked, Read, Store, Unread},
+    domain::{ExpiresAt, ORDER_MAX, Order, Refusal, RegisterOutcome, Registration, Role, Timestamp, Viewer},
+    store::{Half, Mark, Marked, Read, ReadersWanted, Store, Unread},
 };
 
 use crate::store::{
@@ -75,7 +75,8 @@ async fn a_mark_up_to_a_place_takes_what_the_reader_was_sent(store: &dyn Store) 
 async fn marks_of_one_write_take_effect_in_their_order(store: &dyn Store) {
     group(store, "c", &["alice", "bob"], &["m1", "m2"]).await;
     group(store, "d", &["alice", "bob"], &["m1"]).await;
-    let entry = |c: &str, read| Mark { conversation: conversation(c), reader: user("bob"), read };
+    let entry =
+        |c: &str, read| Mark { conversation: conversation(c), reader: user("bob"), read, by: Role::App };
     let marks = vec![
         entry("c", read_messages(&["m2"])),
         entry("nowhere", read_messages(&["m1"])),
@@ -102,7 +103,16 @@ async fn both_halves_of_an_audience_are_walked_in_parts(store: &dyn Store) {
         assert_eq!(walk(store, "c", "m1", Half::Unread, limit).await, users(&unread), "{limit}");
     }
     assert_eq!(
-        store.readers(&conversation("c"), &message("x"), Half::Read, None, 1, NOW).await.unwrap(),
+        store
+            .readers(
+                &conversation("c"),
+                &message("x"),
+                &Viewer::App,
+                ReadersWanted { half: Half::Read, after: None, limit: 1 },
+                NOW
+            )
+            .await
+            .unwrap(),
         None
     );
 }
@@ -152,7 +162,12 @@ async fn what_was_read_before_is_counted_anew_when_messages_go(store: &dyn Store
     assert!(matches!(register(store, "c", short).await, RegisterOutcome::New(_)));
     assert_eq!(up_to("m301").await, marked(1, 298));
     let later = Timestamp { unix_ms: 1_500_000 };
-    let bob = Mark { conversation: conversation("c"), reader: user("bob"), read: Read::UpToOrder(ORDER_MAX) };
+    let bob = Mark {
+        conversation: conversation("c"),
+        reader: user("bob"),
+        read: Read::UpToOrder(ORDER_MAX),
+        by: Role::App,
+    };
     assert_eq!(
         store.mark(vec![bob.clone()], later).await.unwrap(),
         [marked(0, 298)],

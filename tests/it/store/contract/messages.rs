@@ -1,8 +1,11 @@
 //! Messages: registered, reset, deleted, expired.
 
 use seenby::{
-    domain::{Audience, ExpiresAt, ORDER_MAX, Order, Refusal, RegisterOutcome, Registration, Timestamp},
-    store::{Half, Mark, Marked, Read, Store, StoreError},
+    domain::{
+        Audience, ExpiresAt, ORDER_MAX, Order, Refusal, RegisterOutcome, Registration, Role, Timestamp,
+        Viewer,
+    },
+    store::{Half, Mark, Marked, Read, ReadersWanted, Store, StoreError},
 };
 
 use crate::store::{
@@ -140,14 +143,23 @@ async fn an_expired_message_is_unknown_from_its_end_on(store: &dyn Store) {
     mark(store, "c", "bob", read_messages(&["m1"])).await;
     let (before, end) = (Timestamp { unix_ms: 1_000_999 }, Timestamp { unix_ms: 1_001_000 });
     let (c, m1) = (conversation("c"), message("m1"));
-    let known = async |now| store.receipts(&c, std::slice::from_ref(&m1), now).await.unwrap()[0].is_some();
+    let known = async |now| {
+        store.receipts(&c, std::slice::from_ref(&m1), &Viewer::App, now).await.unwrap()[0].is_some()
+    };
     assert_eq!((known(before).await, known(end).await), (true, false));
     assert_eq!(store.message(&c, &m1, end).await.unwrap(), None);
     assert_eq!(store.messages(&c, None, 9, end).await.unwrap().0.len(), 1);
-    assert_eq!(store.readers(&c, &m1, Half::Read, None, 9, end).await.unwrap(), None);
+    assert_eq!(
+        store
+            .readers(&c, &m1, &Viewer::App, ReadersWanted { half: Half::Read, after: None, limit: 9 }, end)
+            .await
+            .unwrap(),
+        None
+    );
     assert_eq!(store.unread(&c, &user("bob"), end).await.unwrap().first, Some(message("m2")));
     assert!(!store.reset_message(c.clone(), m1.clone(), end).await.unwrap());
-    let late = Mark { conversation: c.clone(), reader: user("bob"), read: Read::UpToOrder(Order(9)) };
+    let late =
+        Mark { conversation: c.clone(), reader: user("bob"), read: Read::UpToOrder(Order(9)), by: Role::App };
     assert_eq!(store.mark(vec![late], end).await.unwrap()[0], Marked { marked: 1, ..Marked::default() });
     let again = store.register(c.clone(), vec![registration("m1", "alice")], end).await.unwrap();
     assert_eq!(again, [new(1, 3)], "a new message, at the end of the order");
@@ -204,7 +216,7 @@ async fn generations_are_never_used_twice(store: &dyn Store) {
     let mut seen = Vec::new();
     for _ in 0..3 {
         for (c, m) in [("c", "m1"), ("c", "m2"), ("d", "m1")] {
-            let receipts = store.receipts(&conversation(c), &[message(m)], NOW).await.unwrap();
+            let receipts = store.receipts(&conversation(c), &[message(m)], &Viewer::App, NOW).await.unwrap();
             seen.push(receipts[0].unwrap().generation);
         }
         store.reset_message(conversation("c"), message("m1"), NOW).await.unwrap();

@@ -27,3 +27,4 @@ mod clock;
 mod marks;
 mod messages;
 mod rosters;
+mod users;

@@ -1,0 +1,86 @@
+//! Who may make which call: the table of routes, applied to a caller.
+//!
+//! Without access control every caller is an app. What a user may *see* is not decided here: what is not theirs to see
+//! does not exist for them, and that is the store's to say.
+
+use hyper::{HeaderMap, header::AUTHORIZATION};
+
+use super::{problem::Failure, route::Access};
+use crate::{
+    access::{Caller, Keyring},
+    domain::{Role, Timestamp, Viewer, Visibility},
+    wire::Code,
+};
+
+/// Who sends a request.
+pub(super) fn caller(keys: &Keyring, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Failure> {
+    if !keys.is_closed() {
+        return Ok(Caller::Anybody);
+    }
+    let mut fields = headers.get_all(AUTHORIZATION).iter();
+    let (Some(field), None) = (fields.next(), fields.next()) else {
+        return Err(unauthenticated("send 'Authorization: Bearer' once, with an API key or a user token"));
+    };
+    let credential = field.to_str().ok().and_then(bearer);
+    let credential = credential.ok_or_else(|| {
+        unauthenticated("'Authorization' is not of the form 'Bearer' and an API key or a user token")
+    })?;
+    keys.caller(credential, now).map_err(|rejection| unauthenticated(rejection.to_string()))
+}
+
+fn unauthenticated(detail: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
+    Failure::new(Code::Unauthenticated, detail).challenges()
+}
+
+/// The credential of the scheme `Bearer` (RFC 6750, section 2.1), whose name is in any case.
+fn bearer(field: &str) -> Option<&str> {
+    let (scheme, credential) = field.split_once(' ')?;
+    let credential = credential.trim_matches(' ');
+    (scheme.eq_ignore_ascii_case("bearer") && !credential.is_empty()).then_some(credential)
+}
+
+/// Refuses a call that is not the caller's to make. `named` is the user in the path, where there is one.
+pub(super) fn permit(access: Access, caller: &Caller, named: Option<&str>) -> Result<(), Failure> {
+    let Caller::User(user) = caller else { return Ok(()) };
+    match access {
+        Access::Open | Access::User => Ok(()),
+        Access::Yourself if named == Some(user.as_str()) => Ok(()),
+        Access::Yourself => Err(not_yourself()),
+        Access::App => Err(Failure::new(Code::NotAllowed, Code::NotAllowed.explanation())),
+    }
+}
+
+/// Somebody else is named where only the caller may be.
+pub(super) fn not_yourself() -> Failure {
+    Failure::new(Code::NotYourself, Code::NotYourself.explanation())
+}
+
+/// In whose name a caller marks.
+pub(super) fn role(caller: &Caller) -> Role {
+    match caller {
+        Caller::Anybody | Caller::App(_) => Role::App,
+        Caller::User(_) => Role::User,
+    }
+}
+
+/// What a caller may see.
+pub(super) fn viewer(caller: &Caller, sees: Visibility) -> Viewer {
+    match caller {
+        Caller::Anybody | Caller::App(_) => Viewer::App,
+        Caller::User(user) => Viewer::User { user: user.clone(), sees },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_stands_behind_its_scheme() {
+        assert_eq!(bearer("Bearer abc"), Some("abc"));
+        assert_eq!(bearer("bEARER   abc "), Some("abc"));
+        for bad in ["", "Bearer", "Bearer ", "Basic abc", "abc", "Bearer\tabc", " Bearer abc"] {
+            assert_eq!(bearer(bad), None, "{bad:?}");
+        }
+    }
+}
