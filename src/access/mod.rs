@@ -95,7 +95,8 @@ impl Default for TokenLimits {
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {what}", path.display())]
 pub struct KeyFileError {
-    path: PathBuf,
+    /// The file.
+    pub path: PathBuf,
     what: String,
 }
 

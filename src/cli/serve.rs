@@ -2,7 +2,7 @@
 //!
 //! Owns the order of things: configuration, logs, listener, store, ready line; then drain, close, exit code.
 
-use std::{error::Error, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::{
     net, runtime,
@@ -129,14 +129,25 @@ pub(super) fn run(args: Args) -> ExitCode {
 /// What a runtime's last tasks may take that nobody waits for.
 const STRAGGLERS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Reads the files of keys. What is wrong with one is bad configuration.
-fn open_keys(config: &Config) -> Result<Keyring, KeyFileError> {
+/// A file of keys that cannot be used is bad configuration: told with the key that names it.
+#[derive(Debug, thiserror::Error)]
+#[error("{chosen}")]
+struct BadKeys {
+    chosen: String,
+    source: KeyFileError,
+}
+
+/// Reads the files of keys.
+fn open_keys(config: &Config) -> Result<Keyring, BadKeys> {
     let limits = TokenLimits {
         bytes_max: config.token_bytes_max.count,
         leeway: config.token_leeway,
         ttl_max: config.token_ttl_max,
     };
-    Keyring::open(config.api_keys.clone(), config.token_keys.clone(), limits)
+    Keyring::open(config.api_keys.clone(), config.token_keys.clone(), limits).map_err(|source| {
+        let chosen = config.set().find(|chosen| Path::new(&chosen.text) == source.path);
+        BadKeys { chosen: chosen.map(ToString::to_string).unwrap_or_default(), source }
+    })
 }
 
 /// Reads them again. Requests go on meanwhile, with the keys of before if the new ones are of no use.

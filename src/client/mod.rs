@@ -26,7 +26,7 @@
 //! # }
 //! ```
 //!
-//! `connection` sends; `rosters`, `messages`, `marks` and `receipts` have the calls, each under the name that
+//! `connection` sends; `rosters`, `messages`, `marks`, `receipts` and `users` have the calls, each under the name that
 //! the same call has on the other floors.
 
 /// Everything on a list: asks for one part after the other, and gathers the field `items` of each. `$part` is the
@@ -55,6 +55,7 @@ mod receipts;
 mod retry;
 mod rosters;
 mod target;
+mod users;
 
 pub use connection::Client;
 pub use error::{BadServerUrl, ClientError};

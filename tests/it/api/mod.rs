@@ -1,8 +1,9 @@
 //! The API as a client meets it: a server in this process, spoken to over a socket.
 //!
-//! `running` starts the server over whichever store, `wire` is the client. One file a family of calls follows,
+//! `running` starts the server over whichever store, `guards` has its keys, `wire` is the client. One file a family of calls follows,
 //! then what holds for all of them.
 
+pub(crate) mod guards;
 pub(crate) mod running;
 pub(crate) mod wire;
 
@@ -11,12 +12,16 @@ mod messages;
 mod pulls;
 mod readers;
 mod rosters;
+mod users;
 
+mod access;
 mod bodies;
 mod clock;
 mod connections;
+mod cors;
 mod http2;
 mod ids;
+mod limits;
 mod refusals;
 mod routes;
 mod store_errors;

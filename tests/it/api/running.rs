@@ -7,21 +7,25 @@ use std::{
 };
 
 use seenby::{
-    domain::{Limits, Pace, Retention},
+    domain::{Limits, Pace, Retention, Visibility},
     http::{Drained, HttpLimits, Listener, Server, serve},
     process::{clock::Clock, metrics::Metrics},
     receipts::Ledger,
     store::{
         AnyStore,
         embedded::{EmbeddedStore, Options},
+        model::ModelStore,
     },
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use super::wire::Client;
+use super::{guards::Guards, wire::Client};
 
 /// 2027-01-15T08:00:00Z
 pub(crate) const BEGIN_MS: u64 = 1_800_000_000_000;
+
+/// How long requests under way have when it stops.
+const DRAIN: Duration = Duration::from_secs(5);
 
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
@@ -48,14 +52,39 @@ impl Running {
 
     /// A server over any store.
     pub(crate) async fn over(store: AnyStore, http: HttpLimits, limits: Limits) -> Self {
-        Self::draining(store, http, limits, Duration::from_secs(5)).await
+        Self::draining(store, http, limits, DRAIN).await
     }
 
     /// A server over any store that takes its own time to stop.
     pub(crate) async fn draining(store: AnyStore, http: HttpLimits, limits: Limits, drain: Duration) -> Self {
+        Self::serving(store, http, limits, drain, |server| server).await
+    }
+
+    /// A server over the embedded engine with access control, and limits of its own.
+    pub(crate) async fn guarded(guards: &Guards, visibility: Visibility, http: HttpLimits) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = EmbeddedStore::open(directory.path(), Options::default()).unwrap();
+        let guard = |server: Server| server.with_access(guards.keys.clone(), visibility);
+        let running = Self::serving(Arc::new(store), http, Limits::default(), DRAIN, guard).await;
+        Self { _directory: Some(directory), ..running }
+    }
+
+    /// A server over the model, as `dress` makes it.
+    pub(crate) async fn dressed(http: HttpLimits, dress: impl FnOnce(Server) -> Server) -> Self {
+        Self::serving(Arc::new(ModelStore::default()), http, Limits::default(), DRAIN, dress).await
+    }
+
+    async fn serving(
+        store: AnyStore,
+        http: HttpLimits,
+        limits: Limits,
+        drain: Duration,
+        dress: impl FnOnce(Server) -> Server,
+    ) -> Self {
         let clock = Clock::manual(BEGIN_MS);
         let ledger = Ledger::new(store, Retention::default(), Pace::default(), limits);
-        let server = Arc::new(Server::new(ledger, clock.clone(), http, Arc::new(Metrics::new())));
+        let server = Server::new(ledger, clock.clone(), http, Arc::new(Metrics::new()));
+        let server = Arc::new(dress(server));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

@@ -12,6 +12,11 @@ use tokio::{
 
 /// Header fields that an answer may have. Anything else has slipped in.
 const FIELDS: &[&str] = &[
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "access-control-max-age",
     "allow",
     "cache-control",
     "connection",
@@ -21,6 +26,7 @@ const FIELDS: &[&str] = &[
     "etag",
     "retry-after",
     "vary",
+    "www-authenticate",
 ];
 
 /// Longer than anything takes here, so that a test fails and does not hang.
@@ -42,7 +48,11 @@ pub(crate) struct Reply {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self { stream: BufReader::new(TcpStream::connect(address).await.unwrap()) }
+        Self::over(TcpStream::connect(address).await.unwrap())
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        Self { stream: BufReader::new(stream) }
     }
 
     pub(crate) async fn get(&mut self, target: &str) -> Reply {
@@ -179,6 +189,7 @@ impl Reply {
             self.field("allow").is_some(),
             self.status == 405 || method == "OPTIONS" && self.status == 204
         );
+        assert_eq!(self.field("www-authenticate").is_some(), self.status == 401);
         assert_eq!(self.field("retry-after").is_some(), matches!(self.status, 429 | 503));
         if self.status >= 400 {
             assert_eq!(self.field("content-type"), Some("application/problem+json"));

@@ -1,8 +1,9 @@
 //! The real binary over its whole life: under load, killed, ended, started again, and watched at its system calls.
 //!
-//! `group` and `expiry` are a server that goes on; `lives`, `ends`, `kills` and `checkpoints` are one that does not; `order` and
+//! `access` is about its keys, `users` about theirs; `group` and `expiry` are a server that goes on; `lives`, `ends`, `kills` and `checkpoints` are one that does not; `order` and
 //! `pending` watch the disk, `calls` reads what strace saw.
 
+mod access;
 pub(crate) mod calls;
 mod checkpoints;
 mod ends;
@@ -12,6 +13,7 @@ mod kills;
 mod lives;
 mod order;
 mod pending;
+mod users;
 
 use std::{net::SocketAddr, path::Path};
 
