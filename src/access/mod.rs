@@ -11,6 +11,8 @@
 
 mod algorithms;
 mod api_keys;
+#[doc(hidden)]
+pub mod fuzzing;
 mod jwks;
 mod token;
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use seenby::{
+    access,
     domain::{Limits, Pace, Retention},
     http::{self, HttpLimits, Server},
     process::{clock::Clock, metrics::Metrics},
@@ -18,8 +19,13 @@ use seenby::{
 type Target = fn(&[u8]);
 
 /// Each target in `fuzz/fuzz_targets`, and what it does.
-const TARGETS: [(&str, Target); 4] =
-    [("journal", journal), ("page", fuzzing::page), ("records", fuzzing::records), ("requests", requests)];
+const TARGETS: [(&str, Target); 5] = [
+    ("credentials", access::fuzzing::credentials),
+    ("journal", journal),
+    ("page", fuzzing::page),
+    ("records", fuzzing::records),
+    ("requests", requests),
+];
 
 /// A corpus is small, or nobody would have it run each time.
 const FILES_MAX: usize = 60;
