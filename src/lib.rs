@@ -13,7 +13,7 @@
 //! access     who calls: API keys, user tokens, their files
 //! client     the wire from the other side              shapes only
 //! process    config, clock, logs, metrics, shutdown
-//! receipts   the use-cases: register, mark, pull, forget, sweep
+//! receipts   the use-cases: register, mark, pull, forget, sweep, users
 //! store      one contract, several engines: model, embedded
 //! wire       the shapes that travel, as serde types
 //! domain     ids, rosters and slots, pages, receipts and their names, limits: std only
@@ -31,7 +31,9 @@
 //!    as for 10,000.
 //! 4. Whom a message is for is fixed when it is registered.
 //! 5. From its end on a message is unknown, and a sweep gives up its storage.
-//! 6. Every queue, body, list and connection count has a limit, and at the limit there is a clear answer.
+//! 6. What is not a user's to see is, to that user, as if it had never been. Who is hidden, or was deleted, counts in no
+//!    receipts.
+//! 7. Every queue, body, list and connection count has a limit, and at the limit there is a clear answer.
 //!
 //! What is deliberately absent: the wire knows no engine, the engines know no HTTP, nothing below `process` reads
 //! a clock, no request waits for another's write, and the server remembers nothing about the clients that pull.
@@ -40,8 +42,8 @@
 //!
 //! `POST /v1/conversations/c/marks` `{"reader":"bob","messages":["m1","m2"]}`
 //!
-//! - `http/connection` reads the head within its time, `http/exchange` finds the route and collects the body, each
-//!   under its limit; `http/body` makes it a [`wire::MarkRequest`], or says which field is wrong.
+//! - `http/connection` reads the head within its time, `http/exchange` finds the route; `http/auth` asks [`access`] who
+//!   calls, and the route's row whether the call is theirs. Then the body is collected; `http/body` makes it a [`wire::MarkRequest`], or says which field is wrong.
 //! - `http/marks` turns that into a [`store::Mark`] of checked ids and asks the [`receipts::Ledger`], with the time
 //!   that the [`process::clock::Clock`] shows.
 //! - The ledger asks its [`store::Store`]. The embedded engine puts the mark into the commit thread's queue.

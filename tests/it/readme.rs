@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use crate::harness::Running;
+use crate::harness::{Running, binary};
 
 /// A command of a `console` block, and the lines that it prints.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,16 +50,16 @@ mod with_tools {
 
     const END_OF_STEP: &str = "--- end of step ---";
 
-    /// On the port that the README names, so nothing else may listen there.
+    /// On the ports that the README names, so nothing else may listen there.
     #[test]
-    #[ignore = "needs curl and port 7400"]
+    #[ignore = "needs curl and ports 7400 and 7401"]
     fn the_walkthrough_prints_what_the_readme_shows() {
         let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
         let steps = steps(&readme);
         assert!(steps.len() >= 12, "the walkthrough is gone: {steps:?}");
         let directory = tempfile::tempdir().unwrap();
-        let server =
-            Running::start(&["--data", directory.path().to_str().unwrap(), "--listen", "127.0.0.1:7400"]);
+        let data = directory.path().join("seenby-data");
+        let server = Running::start(&["--data", data.to_str().unwrap(), "--listen", "127.0.0.1:7400"]);
         assert_eq!(server.url(), "http://127.0.0.1:7400");
 
         // One shell for all of it, as a reader's would be; each step is told apart by a line of its own.
@@ -69,7 +69,11 @@ mod with_tools {
             "
 ",
         );
-        let run = Command::new("bash").args(["-euc", &script]).output().unwrap();
+        let own = binary();
+        let path = format!("{}:{}", own.parent().unwrap().display(), std::env::var("PATH").unwrap());
+        let mut bash = Command::new("bash");
+        let run =
+            bash.args(["-euc", &script]).env("PATH", path).current_dir(directory.path()).output().unwrap();
         assert!(run.status.success(), "{run:?}");
         let output = String::from_utf8(run.stdout).unwrap().replace('\r', "");
         let outputs: Vec<_> = output.split(&format!("\n{END_OF_STEP}\n")).collect();
