@@ -43,7 +43,8 @@
 //! `POST /v1/conversations/c/marks` `{"reader":"bob","messages":["m1","m2"]}`
 //!
 //! - `http/connection` reads the head within its time, `http/exchange` finds the route; `http/auth` asks [`access`] who
-//!   calls, and the route's row whether the call is theirs. Then the body is collected; `http/body` makes it a [`wire::MarkRequest`], or says which field is wrong.
+//!   calls, and the route's row whether the call is theirs. Then the body is collected; `http/body` makes it a
+//!   [`wire::MarkRequest`], or says which field is wrong.
 //! - `http/marks` turns that into a [`store::Mark`] of checked ids and asks the [`receipts::Ledger`], with the time
 //!   that the [`process::clock::Clock`] shows.
 //! - The ledger asks its [`store::Store`]. The embedded engine puts the mark into the commit thread's queue.

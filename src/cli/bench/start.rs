@@ -52,7 +52,7 @@ pub(super) async fn measure(args: &Args) -> Result<Report, BenchError> {
     let on = |name: &str| {
         Start::on(folder.join(name), &args.common.serve)
             .with("SEENBY_JOURNAL_BYTES_MAX", format!("{}MiB", args.journal))
-            .with("SEENBY_CHECKPOINT_EVERY", "1d")
+            .with("SEENBY_CHECKPOINT_EVERY", "12h")
     };
     let whole = on("whole");
     let server = whole.start().await?;

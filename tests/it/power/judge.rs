@@ -182,7 +182,7 @@ async fn expect(seed: u64, writer: usize, numbers: &BTreeSet<usize>) -> BTreeMap
             expected.insert(number, now.clone());
         }
         op.apply(&model, &mut now.highest).await;
-        changed.extend(op.conversations().into_iter().map(str::to_owned));
+        changed.extend(op.conversations());
     }
     expected
 }

@@ -31,7 +31,7 @@ const OFTEN: [&str; 6] =
     ["--checkpoint-every", "100ms", "--journal-bytes-max", "1MiB", "--sweep-every", "100ms"];
 /// Checkpoints only at an end, or when the journal is full: they are large, and so is what a start plays back.
 const LARGE: [&str; 6] =
-    ["--checkpoint-every", "1d", "--journal-bytes-max", "1MiB", "--sweep-every", "100ms"];
+    ["--checkpoint-every", "12h", "--journal-bytes-max", "1MiB", "--sweep-every", "100ms"];
 
 /// Several lives that end both ways.
 fn plan(seed: u64, settings: &[&'static str], answers: usize) -> Plan {

@@ -61,6 +61,17 @@ pub(super) enum What {
     Reset(String),
     Delete(String),
     End,
+    /// One of the writer's own users is hidden, or shown again.
+    Hide {
+        writer: usize,
+        user: u16,
+        is_hidden: bool,
+    },
+    /// One of the writer's own users is deleted.
+    ForgetUser {
+        writer: usize,
+        user: u16,
+    },
 }
 
 /// One write.
@@ -105,6 +116,16 @@ impl Writes {
         (0..count).map(|_| self.rng.u16(..members)).collect()
     }
 
+    /// A user that no other writer names: what becomes of users is for all conversations.
+    fn own_user(&mut self) -> u16 {
+        2_000 + 10 * u16::try_from(self.writer).expect("few writers") + self.rng.u16(..5)
+    }
+
+    /// One of the writer's own users now and then, else another.
+    fn own_user_or(&mut self, other: u16) -> u16 {
+        if self.rng.u8(..6) == 0 { self.own_user() } else { other }
+    }
+
     fn new_id(&mut self, at: usize) -> String {
         self.used += 1;
         let id = format!("m{}", self.used);
@@ -140,11 +161,13 @@ impl Writes {
             let mut some = self.some_members(at, count);
             // Somebody who is not a member.
             some.push(1_000 + self.rng.u16(..50));
+            some.push(self.own_user());
             some
         });
         // A short-lived one that is sent again may have gone since: only with an order of its own it has no second life.
         let order = (is_brief || self.rng.u8(..10) == 0).then_some(self.used as u64 * 3);
-        Sent { id, sender: self.rng.u16(..MEMBERS), audience, is_brief, order }
+        let sender = self.rng.u16(..MEMBERS);
+        Sent { id, sender: self.own_user_or(sender), audience, is_brief, order }
     }
 
     fn what(&mut self, at: usize) -> What {
@@ -152,7 +175,7 @@ impl Writes {
             self.ids[at] = Some(Vec::new());
             return What::Replace((0..members(at)).collect());
         }
-        match self.rng.u8(..100) {
+        match self.rng.u8(..106) {
             0..3 => {
                 self.ids[at] = None;
                 What::End
@@ -169,7 +192,7 @@ impl Writes {
                 What::RegisterMany((0..count).map(|_| self.sent(at, false)).collect())
             }
             45..50 => {
-                let add = vec![self.rng.u16(..MEMBERS), self.rng.u16(300..330)];
+                let add = vec![self.rng.u16(..MEMBERS), self.rng.u16(300..330), self.own_user()];
                 What::Change { add, remove: vec![self.rng.u16(MEMBERS..MEMBERS_LARGE)] }
             }
             50..60 => What::Register(self.sent(at, false)),
@@ -189,7 +212,15 @@ impl Writes {
                 }
                 What::MarkMany(marks)
             }
-            _ => What::Mark { reader: self.some_members(at, 1)[0], messages: self.old_ids(at, 8) },
+            100..104 => {
+                let (writer, user, is_hidden) = (self.writer, self.own_user(), self.rng.bool());
+                What::Hide { writer, user, is_hidden }
+            }
+            104.. => What::ForgetUser { writer: self.writer, user: self.own_user() },
+            _ => {
+                let reader = self.some_members(at, 1)[0];
+                What::Mark { reader: self.own_user_or(reader), messages: self.old_ids(at, 8) }
+            }
         }
     }
 }
@@ -275,15 +306,26 @@ impl Op {
             What::Reset(id) => return ("POST", format!("{base}/messages/{id}/reset"), None),
             What::Delete(id) => return ("DELETE", format!("{base}/messages/{id}"), None),
             What::End => return ("DELETE", base, None),
+            What::Hide { user, is_hidden, .. } => {
+                let body = json!({"receipts": if *is_hidden { "off" } else { "on" }});
+                return ("PUT", format!("/v1/users/{}/privacy", name(*user)), Some(body));
+            }
+            What::ForgetUser { user, .. } => return ("DELETE", format!("/v1/users/{}", name(*user)), None),
         };
         (method, base + &target, Some(body))
     }
 
     /// The conversations that it may change.
-    pub(super) fn conversations(&self) -> BTreeSet<&str> {
-        let mut names = BTreeSet::from([self.conversation.as_str()]);
-        if let What::MarkMany(marks) = &self.what {
-            names.extend(marks.iter().map(|(conversation, ..)| conversation.as_str()));
+    pub(super) fn conversations(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::from([self.conversation.clone()]);
+        match &self.what {
+            What::MarkMany(marks) => {
+                names.extend(marks.iter().map(|(conversation, ..)| conversation.clone()));
+            }
+            What::Hide { writer, .. } | What::ForgetUser { writer, .. } => {
+                names.extend(conversations(*writer));
+            }
+            _ => {}
         }
         names
     }
@@ -315,6 +357,10 @@ impl Op {
             }
             What::Reset(id) => drop(model.reset_message(c(), message(id), BEGIN).await.unwrap()),
             What::Delete(id) => model.forget_message(c(), message(id), BEGIN).await.unwrap(),
+            What::Hide { user: id, is_hidden, .. } => {
+                model.set_hidden(user(&name(*id)), *is_hidden).await.unwrap();
+            }
+            What::ForgetUser { user: id, .. } => model.forget_user(user(&name(*id))).await.unwrap(),
             What::End => {
                 highest.remove(&self.conversation);
                 model.forget_conversation(c()).await.unwrap();

@@ -8,7 +8,7 @@ use super::{chat, checkpointed, client, connection, read, start};
 use crate::harness::Running;
 
 /// The time of the next checkpoint is far away.
-const NEVER: [&str; 2] = ["--checkpoint-every", "1d"];
+const NEVER: [&str; 2] = ["--checkpoint-every", "12h"];
 /// As often as can be.
 const OFTEN: [&str; 2] = ["--checkpoint-every", "100ms"];
 
