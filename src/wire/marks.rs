@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MessageRefused, objects, present, present_ids};
+use super::{MessageRefused, objects, present, present_ids, present_whole};
 use crate::wire::Code;
 
 /// `POST /v1/conversations/{c}/marks`: exactly one of `messages`, `up_to` and `up_to_order`.
@@ -19,7 +19,7 @@ pub struct MarkRequest {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub up_to: Option<String>,
     /// Everything up to and including this place in the order.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_whole")]
     pub up_to_order: Option<u64>,
 }
 
@@ -58,7 +58,7 @@ pub struct BulkMarkEntry {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub up_to: Option<String>,
     /// Everything up to and including this place in the order.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_whole")]
     pub up_to_order: Option<u64>,
 }
 

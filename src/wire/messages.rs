@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, objects, present, present_ids};
+use super::{Code, objects, present, present_ids, present_whole};
 
 /// `PUT /v1/conversations/{c}/messages/{m}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,10 +14,10 @@ pub struct RegisterRequest {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_ids")]
     pub audience: Option<Vec<String>>,
     /// How long its receipts live, in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_whole")]
     pub expires_in_s: Option<u64>,
     /// The chat's own running number.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_whole")]
     pub order: Option<u64>,
 }
 
@@ -33,10 +33,10 @@ pub struct RegisterEntry {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_ids")]
     pub audience: Option<Vec<String>>,
     /// How long its receipts live, in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_whole")]
     pub expires_in_s: Option<u64>,
     /// The chat's own running number.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_whole")]
     pub order: Option<u64>,
 }
 

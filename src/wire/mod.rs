@@ -32,12 +32,42 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+    de::{self, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor, value::MapAccessDeserializer},
 };
 
 /// A field that may be left out, but not `null`: give it to serde as `deserialize_with`, beside `default`.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
+}
+
+/// A whole number that may be left out, but not `null`.
+fn present_whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    from.deserialize_u64(Whole).map(Some)
+}
+
+/// A whole number from 0 on. JSON has one kind of number, so `17.0` is one as well.
+struct Whole;
+
+impl Visitor<'_> for Whole {
+    type Value = u64;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a whole number from 0 on")
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
+        Ok(number)
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<u64, E> {
+        // Beyond that a double may stand for several whole numbers.
+        const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
+        if number.fract() != 0.0 || !(0.0..=EXACT_MAX).contains(&number) {
+            return Err(E::invalid_value(Unexpected::Float(number), &self));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range")]
+        Ok(number as u64)
+    }
 }
 
 /// A shape that is read from a JSON object only. By itself serde also takes an array of the fields' values, in
@@ -115,6 +145,30 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for First<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
+        let order = |number: &str| {
+            let text = format!(r#"{{"sender":"a","order":{number}}}"#);
+            serde_json::from_str::<RegisterRequest>(&text).ok().and_then(|request| request.order)
+        };
+        for (number, read) in [
+            ("17", 17),
+            ("17.0", 17),
+            ("1.7e1", 17),
+            ("0.0", 0),
+            ("-0.0", 0),
+            ("2251799813685247.0", (1 << 51) - 1),
+            ("9007199254740991.0", (1 << 53) - 1),
+        ] {
+            assert_eq!(order(number), Some(read), "{number}");
+        }
+        // What is too large as a whole number is for the call to refuse, with its own range.
+        assert_eq!(order("18446744073709551615"), Some(u64::MAX));
+        for bad in ["17.5", "-1", "-1.0", "9007199254740992.0", "1e300", "null", "true", r#""17""#, "[17]"] {
+            assert_eq!(order(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn of_a_list_without_end_no_more_is_held_than_tells_that_it_is_too_long() {
