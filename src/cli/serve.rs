@@ -77,12 +77,19 @@ pub(super) struct Args {
     /// Print the settings with their defaults, as a file for --config, and end
     #[arg(long, hide = true)]
     print_default_config: bool,
+    /// Print the API's description, as it is served at /openapi.json, and end
+    #[arg(long, hide = true)]
+    print_openapi: bool,
 }
 
 /// Serves until a signal comes.
 pub(super) fn run(args: Args) -> ExitCode {
     if args.print_default_config {
         print_line(config::example().trim_end());
+        return ExitCode::SUCCESS;
+    }
+    if args.print_openapi {
+        print_line(&http::openapi_json());
         return ExitCode::SUCCESS;
     }
     let config = match Config::load(args.flags, std::env::vars_os()) {

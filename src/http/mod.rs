@@ -49,4 +49,5 @@ pub mod fuzzing;
 
 pub use limits::HttpLimits;
 pub use listener::Listener;
+pub use openapi::openapi_json;
 pub use server::{Drained, Server, serve};

@@ -259,6 +259,18 @@ mod tests {
     }
 
     #[test]
+    fn the_codes_of_refusals_are_those_of_the_wire() {
+        let refusals = [
+            Refusal::MessageDiffers,
+            Refusal::OrderPassed,
+            Refusal::NoAudience,
+            Refusal::UnknownMessage,
+            Refusal::NotInAudience,
+        ];
+        assert_eq!(refusals.map(refusal_code), Code::REFUSED);
+    }
+
+    #[test]
     fn what_is_for_the_log_never_travels() {
         let body = Failure::internal("/secret/path").into_response().into_body();
         assert!(!String::from_utf8_lossy(&body).contains("secret"));

@@ -145,6 +145,7 @@ pub(super) static TABLE: &[Route] = &[
     Route {
         access: Access::User,
         takes_body: true,
+        codes: &[Code::NotYourself],
         ..route(Call::Mark, Verb::Post, MARKS, "Mark messages of one conversation as read by one reader")
     },
     Route {
@@ -220,7 +221,10 @@ pub(super) static TABLE: &[Route] = &[
     Route { codes: &[Code::NotReady], ..open(Call::Readyz, "/readyz", "The server can commit") },
     route(Call::Metrics, Verb::Get, "/metrics", "Metrics in the OpenMetrics text format"),
     open(Call::OpenApi, "/openapi.json", "This document"),
-    open(Call::ProblemPage, "/problems/{code}", "What a problem's code means"),
+    Route {
+        codes: &[Code::NoSuchRoute],
+        ..open(Call::ProblemPage, "/problems/{code}", "What a problem's code means")
+    },
 ];
 
 /// The ids of a path, in their order; none where a segment is not percent-encoded UTF-8.

@@ -10,6 +10,7 @@ mod messages;
 mod problem;
 mod receipts;
 mod rosters;
+mod schema;
 mod users;
 
 pub use marks::{
@@ -97,8 +98,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 
 /// Items of a list that are kept: one more than the most that any list of ids or of entries may have, so that it is
 /// seen to be too long without being held. What follows is checked to be JSON, and passed over.
-const IDS_KEPT: usize = 100_001;
-const OBJECTS_KEPT: usize = 1_001;
+const IDS_KEPT: usize = schema::MEMBERS_MAX + 1;
+const OBJECTS_KEPT: usize = schema::REGISTRATIONS_MAX + 1;
 
 /// A list of ids: give it to serde as `deserialize_with`.
 fn ids<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {

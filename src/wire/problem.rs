@@ -1,15 +1,18 @@
 //! Problem documents (RFC 9457) and the closed list of their codes.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The body of every answer of 400 and above: `application/problem+json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// `/problems/<code>`, which the server answers with an explanation.
+    #[schemars(regex(pattern = "^/problems/[a-z-]+$"))]
     pub r#type: String,
     /// The code in words; the same for each problem of that code.
     pub title: String,
     /// The HTTP status.
+    #[schemars(range(min = 400, max = 599))]
     pub status: u16,
     /// What was wrong here, and where. Says nothing of the server's inside.
     pub detail: String,
@@ -20,7 +23,7 @@ pub struct Problem {
 macro_rules! codes {
     ($($name:ident $text:literal $status:literal $title:literal $explanation:literal)*) => {
         /// What went wrong, for a program: a closed list.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum Code {
             $(#[doc = $explanation] #[serde(rename = $text)] $name,)*
         }
@@ -108,6 +111,17 @@ codes! {
         "As many streams are open as the server allows. Pull instead, or try again after Retry-After."
     Overloaded "overloaded" 503 "Overloaded"
         "More waits than the server holds: connections, bodies or writes. Send the request again after Retry-After."
+}
+
+impl Code {
+    /// Those that may stand in a `refused` list.
+    pub const REFUSED: &[Self] = &[
+        Self::MessageDiffers,
+        Self::OrderPassed,
+        Self::NoAudience,
+        Self::UnknownMessage,
+        Self::NotInAudience,
+    ];
 }
 
 impl std::fmt::Display for Code {

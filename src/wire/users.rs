@@ -1,9 +1,10 @@
 //! Bodies of the calls on users.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `PUT` and `GET /v1/users/{u}/privacy`, both ways.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Privacy {
     /// Whether the user counts in receipts.
@@ -11,8 +12,9 @@ pub struct Privacy {
 }
 
 /// Whether something is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", rename_all = "lowercase")]
+#[schemars(!try_from)]
 pub enum Switch {
     /// It is.
     On,

@@ -183,6 +183,13 @@ fn the_example_in_the_repository_is_what_the_binary_prints() {
 }
 
 #[test]
+fn the_description_in_the_repository_is_what_the_binary_prints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+    let printed = output(&mut seenby(&["serve", "--print-openapi"])).stdout;
+    assert_eq!(String::from_utf8(printed).unwrap(), fs::read_to_string(path).unwrap());
+}
+
+#[test]
 fn the_first_line_tells_the_real_address_and_a_signal_ends_it_in_order() {
     for signal in [Signal::TERM, Signal::INT] {
         let running = Running::start(|command, _| {

@@ -1,7 +1,7 @@
 //! Methods, unknown paths, and what the server says of itself.
 
 use seenby::wire::Code;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::running::{Running, small_chat};
 
@@ -129,8 +129,31 @@ async fn every_problem_has_a_page() {
 async fn the_api_describes_itself() {
     let running = Running::start().await;
     let document = running.client().await.get("/openapi.json").await.expect(200);
-    assert_eq!(document["openapi"], "3.1.0");
-    assert!(document["paths"]["/v1/conversations/{conversation}/receipts"]["get"].is_object());
+    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    let committed: Value = serde_json::from_str(&std::fs::read_to_string(committed).unwrap()).unwrap();
+    assert_eq!(document, committed);
+}
+
+#[tokio::test]
+async fn every_operation_of_the_description_is_a_call() {
+    let running = Running::start().await;
+    let mut client = running.client().await;
+    let document = client.get("/openapi.json").await.expect(200);
+    for (template, operations) in document["paths"].as_object().unwrap() {
+        let path = template.replace("{code}", "bad-id").replace(['{', '}'], "");
+        for method in operations.as_object().unwrap().keys() {
+            let reply = client.send(&method.to_uppercase(), &path, &[], None).await;
+            assert!(reply.status != 405 && reply.status < 500, "{method} {path}: {}", reply.status);
+            let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+            assert_ne!(body["code"], "no-such-route", "{method} {path}");
+        }
+        let options = client.send("OPTIONS", &path, &[], None).await;
+        let allowed = options.field("allow").unwrap().to_ascii_lowercase();
+        let mut allowed: Vec<_> =
+            allowed.split(", ").filter(|method| !["head", "options"].contains(method)).collect();
+        allowed.sort_unstable();
+        assert_eq!(allowed, operations.as_object().unwrap().keys().collect::<Vec<_>>(), "{template}");
+    }
 }
 
 #[tokio::test]
