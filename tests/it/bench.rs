@@ -1,11 +1,18 @@
 //! `seenby bench`, small: it carries its measurements through, and counts what it must. Never how long anything took.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::{binary, seenby};
+
+/// Held by tests of measurements that all take the same processor.
+static PROCESSOR: Mutex<()> = Mutex::new(());
 
 /// Runs `seenby bench ARGS`, and gives what it measured and what it printed. It leaves nothing behind.
 fn bench(args: &[&str]) -> (Value, String) {
@@ -143,6 +150,7 @@ fn a_server_that_nobody_calls_is_looked_at() {
 
 #[test]
 fn pulls_are_timed_before_a_sweep_and_in_it() {
+    let _alone = PROCESSOR.lock().unwrap_or_else(PoisonError::into_inner);
     let args = ["sweep", "--messages", "100", "--live", "100", "--expire-after", "15s", "--for", "2s"];
     let (figures, printed) = bench(&args);
     for when in ["before", "sweeping"] {
@@ -150,6 +158,44 @@ fn pulls_are_timed_before_a_sweep_and_in_it() {
         assert!(figures[when]["p99_ms"].as_f64().unwrap() > 0.0, "{figures:#}");
     }
     assert!(printed.contains("100 messages expired"), "{printed}");
+}
+
+#[test]
+fn attacks_are_made_and_no_answered_mark_is_lost() {
+    let _alone = PROCESSOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let small =
+        ["--messages", "40", "--for", "300ms", "--rounds", "1", "--rate", "500", "--bomb-bytes", "100000"];
+    let few = ["--idle-connections", "20", "--slow-connections", "10", "--busy-connections", "3"];
+    let (figures, printed) = bench(&[&["attack"], &small[..], &few].concat());
+    let attacks = figures["attacks"].as_object().unwrap();
+    let names = [
+        "idle",
+        "slow-heads",
+        "slow-bodies",
+        "pipelining",
+        "connect-flood",
+        "h2-resets",
+        "h2-continuation",
+        "h2-pings",
+        "h2-window",
+        "header-bomb",
+        "hpack-bomb",
+        "json-bomb",
+    ];
+    assert_eq!(attacks.len(), names.len());
+    for name in names {
+        let attack = &attacks[name];
+        assert!(printed.lines().any(|line| line.starts_with(name)), "{printed}");
+        assert!(number(attack, "/rounds/0/undisturbed/pulls") > 0 && number(attack, "/connections") > 0);
+        assert!(number(attack, "/rounds/0/sent") > 0, "{name} does nothing: {attack:#}");
+        assert!(number(attack, "/rounds/0/memory/most") > 0 && number(attack, "/memory_bound") > 0);
+        assert_eq!(number(attack, "/marks_lost"), 0, "{name}");
+    }
+    let marks: u64 = names.iter().map(|name| number(&attacks[*name], "/marks_answered")).sum();
+    assert!(marks > 0);
+
+    let (figures, _) = bench(&[&["attack", "--only", "idle"], &small[..], &few].concat());
+    assert_eq!(figures["attacks"].as_object().unwrap().len(), 1);
 }
 
 #[test]

@@ -4,12 +4,14 @@
 //! watched through `/proc`. `chats` makes up who writes and reads what, from a seed alone; `load` sends it; `server`
 //! and `disk` measure; `report` prints. The other files are one measurement each.
 
+mod attack;
 mod chats;
 mod days;
 mod disk;
 mod footprint;
 mod idle;
 mod load;
+mod open_loop;
 mod processor;
 mod report;
 mod server;
@@ -69,6 +71,8 @@ enum What {
     Idle(idle::Args),
     /// How long pulls take while a sweep gives up many expired messages
     Sweep(sweep::Args),
+    /// How long pulls take while others attack the server, on this machine alone
+    Attack(attack::Args),
 }
 
 /// What every measurement takes.
@@ -159,7 +163,7 @@ fn measure(what: &What) -> Result<(), BenchError> {
     if !cfg!(target_os = "linux") {
         return Err(BenchError::Usage("the bench reads /proc, which only Linux has".to_owned()));
     }
-    if matches!(what, What::Sweep(_)) {
+    if matches!(what, What::Sweep(_) | What::Attack(_)) {
         // Before the runtime begins its threads.
         processor::take_processor(processor::LOAD_PROCESSOR)?;
     }
@@ -186,6 +190,7 @@ async fn measured(what: &What) -> Result<(&Common, Report), BenchError> {
         What::Days(args) => (&args.common, days::measure(args).await?),
         What::Idle(args) => (&args.common, idle::measure(args).await?),
         What::Sweep(args) => (&args.common, sweep::measure(args).await?),
+        What::Attack(args) => (&args.common, attack::measure(args).await?),
     })
 }
 

@@ -94,7 +94,8 @@ impl Start {
             return Err(BenchError::Server("it ended before it could answer; see above why".to_owned()));
         };
         let client = Client::new(url)?.with_attempt_max(CALL_MAX);
-        Ok(Server { child, client, ready_in: ready - began, _output: output })
+        let url = url.to_owned();
+        Ok(Server { child, client, url, ready_in: ready - began, _output: output })
     }
 }
 
@@ -115,6 +116,8 @@ impl Drop for Dying {
 pub(super) struct Server {
     child: Dying,
     pub(super) client: Client,
+    /// Where it listens.
+    pub(super) url: String,
     /// From before it was spawned to its first line.
     pub(super) ready_in: Duration,
     /// Kept open, so that the server can go on writing.
@@ -164,6 +167,12 @@ impl Process {
     /// The most memory it ever had.
     pub(super) fn resident_most(self) -> u64 {
         field(&self.read("status"), "VmHWM:") * 1024
+    }
+
+    /// Has the system forget the most memory it ever had, and begin anew.
+    pub(super) fn forget_most(self) {
+        // Where that is refused, the most is that of its whole life: too much, never too little.
+        let _ = fs::write(format!("/proc/{}/clear_refs", self.0), "5");
     }
 
     /// Bytes it has made the system write.
