@@ -10,7 +10,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
     Method, Response, StatusCode,
     body::{Body, Frame, SizeHint},
@@ -54,12 +53,16 @@ fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Byt
     response
 }
 
+/// Bytes of a body that hyper is given at a time. It keeps what the client does not take, and nobody counts that;
+/// over HTTP/2 for as many answers as there may be streams.
+pub(super) const PART_BYTES: usize = 16 << 10;
+
 /// The response as hyper writes it: without a body, but with its length, if the method was `HEAD`. The request
-/// counts as in flight, and the body's bytes are held, until the body has been written.
+/// counts as in flight, and the body's bytes are held, until hyper has taken the last of the body.
 pub(super) fn seal(
     response: Response<Bytes>,
     method: &Method,
-    in_flight: InFlight,
+    mut in_flight: InFlight,
     held: Option<OwnedSemaphorePermit>,
 ) -> Response<Sealed> {
     let (mut head, mut body) = response.into_parts();
@@ -69,14 +72,15 @@ pub(super) fn seal(
         }
         body = Bytes::new();
     }
-    Response::from_parts(head, Sealed { content: Full::new(body), _in_flight: in_flight, _held: held })
+    in_flight.answered(body.is_empty());
+    Response::from_parts(head, Sealed { content: body, in_flight, _held: held })
 }
 
 /// A body that keeps its request in flight.
 #[derive(Debug)]
 pub(super) struct Sealed {
-    content: Full<Bytes>,
-    _in_flight: InFlight,
+    content: Bytes,
+    in_flight: InFlight,
     _held: Option<OwnedSemaphorePermit>,
 }
 
@@ -86,16 +90,22 @@ impl Body for Sealed {
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Pin::new(&mut self.get_mut().content).poll_frame(cx)
+        let this = self.get_mut();
+        if this.content.is_empty() {
+            return Poll::Ready(None);
+        }
+        let part = this.content.split_to(this.content.len().min(PART_BYTES));
+        this.in_flight.answered(this.content.is_empty());
+        Poll::Ready(Some(Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_end_stream()
+        self.content.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.content.size_hint()
+        SizeHint::with_exact(self.content.len() as u64)
     }
 }

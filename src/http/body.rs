@@ -7,34 +7,31 @@ use std::{future::poll_fn, pin::Pin, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use hyper::{
-    HeaderMap,
+    HeaderMap, Version,
     body::{Body as _, Incoming},
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
-use tokio::{
-    runtime::{Handle, RuntimeFlavor},
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{HttpLimits, problem::Failure, query::shown};
 use crate::wire::{Code, Object};
 
-/// The bytes that all bodies together may still take, those of requests and those of answers.
+/// The bytes that all bodies together may still take, those of requests and those of answers, and heads over HTTP/2.
 pub(super) type BodyBudget = Arc<Semaphore>;
 
 /// Bytes of each body that are in no budget: what is usual always gets through, whatever others send. The number
-/// of connections bounds them.
-const BODY_BYTES_FREE: usize = 64 << 10;
-
-/// From so many bytes on, a body is read where it holds up nobody.
-const BODY_BYTES_QUICK: usize = 256 << 10;
+/// of connections bounds them; over HTTP/2, where one has a hundred bodies, there are less.
+fn bytes_free(version: Version) -> usize {
+    if version < Version::HTTP_2 { 64 << 10 } else { 8 << 10 }
+}
 
 /// A whole body. What it takes of the budget is given back when it is dropped.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Collected {
-    bytes: Bytes,
-    _held: Option<OwnedSemaphorePermit>,
+    pieces: Arc<[Bytes]>,
+    length: usize,
+    _held: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// Refuses a body that is said to be too large before any of it is read.
@@ -59,48 +56,78 @@ pub(super) async fn collect(
     body: Incoming,
     limits: &HttpLimits,
     budget: &BodyBudget,
+    version: Version,
 ) -> Result<Collected, Failure> {
-    tokio::time::timeout(limits.body_timeout, collect_all(body, limits, budget)).await.unwrap_or_else(|_| {
-        let detail =
-            format!("the body was not there within {}", humantime::format_duration(limits.body_timeout));
-        Err(Failure::new(Code::TooSlow, detail).closes())
-    })
+    tokio::time::timeout(limits.body_timeout, collect_all(body, limits, budget, version))
+        .await
+        .unwrap_or_else(|_| {
+            let detail =
+                format!("the body was not there within {}", humantime::format_duration(limits.body_timeout));
+            Err(Failure::new(Code::TooSlow, detail).closes())
+        })
 }
 
 async fn collect_all(
     mut body: Incoming,
     limits: &HttpLimits,
     budget: &BodyBudget,
+    version: Version,
 ) -> Result<Collected, Failure> {
     let mut held: Option<OwnedSemaphorePermit> = None;
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    let mut length = 0_usize;
+    let mut pieces = Pieces::default();
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         // A body cut off by its client, or one whose chunks are malformed: there is nobody left to tell, or no
         // way to find the next request.
         let frame = frame.map_err(|_| Failure::new(Code::BadRequest, "the body is cut off").closes())?;
         // Trailers are not for us.
         let Ok(bytes) = frame.into_data() else { continue };
-        length += bytes.len();
-        if length > limits.body_bytes_max {
+        let count = bytes.len();
+        pieces.add(bytes);
+        if pieces.length > limits.body_bytes_max {
             return Err(too_large(limits));
         }
-        let counted = length.saturating_sub(BODY_BYTES_FREE).min(bytes.len());
+        let counted = pieces.length.saturating_sub(bytes_free(version)).min(count);
         match (&mut held, take(budget, counted)?) {
             (Some(held), Some(permit)) => held.merge(permit),
             (held, permit) => *held = held.take().or(permit),
         }
-        // Most bodies come in one piece, which is not copied.
-        if first.is_empty() && all.is_empty() {
-            first = bytes;
-        } else {
-            all.extend_from_slice(&std::mem::take(&mut first));
-            all.extend_from_slice(&bytes);
+    }
+    Ok(Collected { pieces: pieces.whole().into(), length: pieces.length, _held: held.map(Arc::new) })
+}
+
+/// A body as it comes. To put a large one together is left to whoever reads it: here it would hold up others.
+#[derive(Debug, Default)]
+struct Pieces {
+    whole: Vec<Bytes>,
+    /// Small pieces, copied: each alone keeps more than it holds.
+    last: BytesMut,
+    length: usize,
+}
+
+/// From so many bytes on, a piece is not copied.
+const PIECE_BYTES: usize = 16 << 10;
+
+impl Pieces {
+    fn add(&mut self, bytes: Bytes) {
+        // Most bodies come in one piece.
+        let kept = self.length == 0 || bytes.len() >= PIECE_BYTES;
+        self.length += bytes.len();
+        if kept || self.last.len() >= PIECE_BYTES {
+            self.end_last();
+        }
+        if kept { self.whole.push(bytes) } else { self.last.extend_from_slice(&bytes) }
+    }
+
+    fn end_last(&mut self) {
+        if !self.last.is_empty() {
+            self.whole.push(std::mem::take(&mut self.last).freeze());
         }
     }
-    let bytes = if all.is_empty() { first } else { all.freeze() };
-    Ok(Collected { bytes, _held: held })
+
+    fn whole(&mut self) -> Vec<Bytes> {
+        self.end_last();
+        std::mem::take(&mut self.whole)
+    }
 }
 
 /// Takes the bytes out of the budget; none if there are none.
@@ -114,12 +141,13 @@ fn take(budget: &BodyBudget, bytes: usize) -> Result<Option<OwnedSemaphorePermit
     permit.map(Some).ok_or_else(|| full().closes())
 }
 
-/// Takes an answer's bytes out of the budget, until what is returned is dropped.
-pub(super) fn hold_answer(
+/// Takes the bytes of a head or an answer out of the budget, until what is returned is dropped.
+pub(super) fn hold(
     budget: &BodyBudget,
     bytes: usize,
+    version: Version,
 ) -> Result<Option<OwnedSemaphorePermit>, Failure> {
-    take(budget, bytes.saturating_sub(BODY_BYTES_FREE))
+    take(budget, bytes.saturating_sub(bytes_free(version)))
 }
 
 fn too_large(limits: &HttpLimits) -> Failure {
@@ -129,24 +157,22 @@ fn too_large(limits: &HttpLimits) -> Failure {
 impl From<Bytes> for Collected {
     /// A body that was there from the start, and counts for no budget.
     fn from(bytes: Bytes) -> Self {
-        Self { bytes, _held: None }
+        Self { length: bytes.len(), pieces: [bytes].into(), _held: None }
     }
 }
 
 impl Collected {
-    /// Reads the body as JSON of one shape.
-    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        let several =
-            || Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
-        if self.bytes.len() >= BODY_BYTES_QUICK && several() {
-            // Others of this thread go on elsewhere meanwhile.
-            return tokio::task::block_in_place(|| self.read());
-        }
-        self.read()
+    pub(super) fn len(&self) -> usize {
+        self.length
     }
 
-    fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        let text = str::from_utf8(&self.bytes).map_err(|error| {
+    /// Reads the body as JSON of one shape. Takes its time: `reading` knows where to do that.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let bytes = match &*self.pieces {
+            [whole] => whole.clone(),
+            pieces => pieces.concat().into(),
+        };
+        let text = str::from_utf8(&bytes).map_err(|error| {
             bad_json(format!("the body is not UTF-8 from byte {} on", error.valid_up_to()))
         })?;
         if let Ok(Object(value)) = serde_json::from_str::<Object<T>>(text) {

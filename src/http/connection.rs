@@ -17,12 +17,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::watch,
+    task::yield_now,
     time::{Instant, Sleep, sleep_until, timeout, timeout_at},
 };
 
 use super::{
     Server,
-    answer::Sealed,
+    answer::{PART_BYTES, Sealed},
     exchange::{self, head_too_large},
     listener::Stream,
     problem::Failure,
@@ -32,6 +33,9 @@ use crate::wire::Code;
 
 /// What a client that speaks HTTP/2 with prior knowledge sends first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Bytes that hyper keeps of a connection in HTTP/1.1 each way, beyond the longest head.
+const BUFFER_BYTES: usize = 8 << 10;
 
 /// Why hyper stopped being driven.
 enum End {
@@ -91,6 +95,8 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
         // The timer is ours: it tells heads from idle time.
         .header_read_timeout(None)
         .max_header_size(server.limits.head_bytes_max)
+        // What it reads ahead, and what it keeps of answers that are not taken.
+        .max_buf_size(server.limits.head_bytes_max.saturating_add(BUFFER_BYTES))
         // A client may close its side behind its request and wait for the answer, as `nc -N` does.
         .half_close(true)
         .serve_connection(TokioIo::new(io), service);
@@ -98,6 +104,7 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
     let (mut stops, mut stopped_idle) = (false, false);
     let mut timer = pin!(sleep_until(Instant::now() + server.limits.head_timeout));
     let end = poll_fn(|cx| {
+        watch.begin_turn();
         if !stops && stopping.as_mut().poll(cx).is_ready() {
             stops = true;
             stopped_idle = matches!(watch.phase(), Phase::Opened | Phase::Idle);
@@ -149,13 +156,15 @@ async fn serve_http2(server: &Arc<Server>, mut io: Watched, watch: &Arc<Watch>, 
     let limits = &server.limits;
     watch.multiplex();
     io.may_shut_down();
-    // Ours is the exact limit, and has a problem document; beyond four times of it h2 answers a bare 431.
-    let list_bytes_max = u32::try_from(limits.head_bytes_max.saturating_mul(4)).unwrap_or(u32::MAX);
+    // Ours is the exact limit, and has a problem document; beyond twice of it h2 answers a bare 431.
+    let list_bytes_max = u32::try_from(limits.head_bytes_max.saturating_mul(2)).unwrap_or(u32::MAX);
     let mut connection = pin!(
         http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.http2_streams_max)
             .max_header_list_size(list_bytes_max)
+            // What a client does not take stays with us, where it counts.
+            .max_send_buf_size(PART_BYTES)
             .keep_alive_interval(limits.idle_timeout)
             .keep_alive_timeout(limits.head_timeout)
             .serve_connection(TokioIo::new(io), service_fn(service(server.clone(), watch.clone())))
@@ -164,6 +173,7 @@ async fn serve_http2(server: &Arc<Server>, mut io: Watched, watch: &Arc<Watch>, 
     let mut stops = false;
     let mut timer = pin!(sleep_until(Instant::now() + limits.idle_timeout));
     poll_fn(|cx| {
+        watch.begin_turn();
         if !stops && stopping.as_mut().poll(cx).is_ready() {
             stops = true;
             connection.as_mut().graceful_shutdown();
@@ -220,7 +230,10 @@ async fn linger(server: &Server, mut stream: Stream) {
     let waits = async {
         stream.shutdown().await?;
         let mut waste = [0; 4096];
-        while stream.read(&mut waste).await? > 0 {}
+        while stream.read(&mut waste).await? > 0 {
+            // There may be no end of it, and it is nothing.
+            yield_now().await;
+        }
         Ok::<(), io::Error>(())
     };
     // The client is told all there is to tell; how it takes it changes nothing.

@@ -12,6 +12,7 @@ use hyper::{
     header::{ALLOW, CONNECTION, HOST, HeaderValue},
     http::request::Parts,
 };
+use serde::de::DeserializeOwned;
 
 use super::{
     Server,
@@ -71,6 +72,11 @@ impl Exchange<'_> {
         self.id(0, "user")
     }
 
+    /// The body, as JSON of one shape.
+    pub(super) async fn json<T: DeserializeOwned + Send + 'static>(&self) -> Result<T, Failure> {
+        self.server.reader.json(&self.body).await
+    }
+
     /// What the caller may see.
     pub(super) fn viewer(&self) -> Viewer {
         auth::viewer(&self.caller, self.server.visibility)
@@ -111,11 +117,17 @@ pub(super) async fn answer(
         Found::Nothing => "none",
     };
     let outcome = match check_head(&head, server.limits.head_bytes_max) {
-        Ok(()) => dispatch(&server, &head, found, body).await,
+        Ok(length) => match body::hold(&server.bodies, length, head.version) {
+            Ok(_held) => {
+                in_flight.turn().await;
+                dispatch(&server, &head, found, body).await
+            }
+            Err(failure) => Err(failure),
+        },
         Err(failure) => Err(failure),
     };
     let held = outcome.and_then(|response| {
-        let held = body::hold_answer(&server.bodies, response.body().len())?;
+        let held = body::hold(&server.bodies, response.body().len(), head.version)?;
         Ok((response, held))
     });
     let (mut response, held) = held.unwrap_or_else(|failure| (refused(failure, head.version), None));
@@ -133,9 +145,12 @@ fn refused(failure: Failure, version: Version) -> Response<Bytes> {
     response
 }
 
+/// Fields of a head, as hyper has it for HTTP/1.1.
+const HEAD_FIELDS_MAX: usize = 100;
+
 /// Holds a head to the limit, as long as it would be in HTTP/1.1. There hyper has counted its bytes already, but
-/// not looked for the one field that every head has.
-fn check_head(head: &Parts, bytes_max: usize) -> Result<(), Failure> {
+/// not looked for the one field that every head has. What of its length is to be counted by us.
+fn check_head(head: &Parts, bytes_max: usize) -> Result<usize, Failure> {
     if head.version < Version::HTTP_2 {
         // RFC 9112, section 3.2.
         let hosts = head.headers.get_all(HOST).iter().count();
@@ -145,21 +160,22 @@ fn check_head(head: &Parts, bytes_max: usize) -> Result<(), Failure> {
                 format!("a head has one Host field, and this has {hosts}"),
             ));
         }
-        return Ok(());
+        return Ok(0);
     }
     let target = head.uri.path_and_query().map_or(1, |target| target.as_str().len());
     let line = head.method.as_str().len() + " ".len() + target + " HTTP/1.1\r\n".len();
     let host = head.uri.authority().map_or(0, |host| "host: \r\n".len() + host.as_str().len());
     let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
-    if line + host + fields.sum::<usize>() + "\r\n".len() <= bytes_max {
-        return Ok(());
+    let length = line + host + fields.sum::<usize>() + "\r\n".len();
+    if length <= bytes_max && head.headers.len() <= HEAD_FIELDS_MAX {
+        return Ok(length);
     }
     Err(head_too_large(bytes_max))
 }
 
 /// What a head over the limit is told.
 pub(super) fn head_too_large(bytes_max: usize) -> Failure {
-    let detail = format!("a head has at most {bytes_max} bytes, and 100 fields");
+    let detail = format!("a head has at most {bytes_max} bytes, and {HEAD_FIELDS_MAX} fields");
     Failure::new(Code::HeaderTooLarge, detail)
 }
 
@@ -176,7 +192,7 @@ async fn dispatch(server: &Server, head: &Parts, found: Found, body: Incoming) -
     let caller = authorize(server, head, route, &ids)?;
     let body = if route.takes_body {
         body::check_length(&head.headers, &server.limits)?;
-        body::collect(body, &server.limits, &server.bodies).await?
+        body::collect(body, &server.limits, &server.bodies, head.version).await?
     } else {
         Collected::default()
     };

@@ -21,7 +21,7 @@ use crate::{
 /// `POST /v1/conversations/{c}/marks`
 pub(super) async fn mark(exchange: &Exchange<'_>) -> Outcome {
     let conversation = exchange.conversation()?;
-    let MarkRequest { reader, messages, up_to, up_to_order } = exchange.body.json()?;
+    let MarkRequest { reader, messages, up_to, up_to_order } = exchange.json().await?;
     let reader = reader_of(exchange, reader)?;
     let entry = BulkMarkEntry { conversation: String::new(), reader, messages, up_to, up_to_order };
     let reader = fields::id(Place::Top, "reader", &entry.reader)?;
@@ -47,7 +47,7 @@ fn reader_of(exchange: &Exchange<'_>, named: Option<String>) -> Result<String, F
 
 /// `POST /v1/marks`
 pub(super) async fn mark_bulk(exchange: &Exchange<'_>) -> Outcome {
-    let request: BulkMarkRequest = exchange.body.json()?;
+    let request: BulkMarkRequest = exchange.json().await?;
     let most = exchange.ledger().limits().mark_entries_max;
     fields::one_to(Place::Top, "marks", request.marks.len(), most)?;
     let entries = request.marks.iter().enumerate();

@@ -21,7 +21,7 @@ use crate::{
 /// `PUT /v1/conversations/{c}/members`
 pub(super) async fn replace(exchange: &Exchange<'_>) -> Outcome {
     let conversation = exchange.conversation()?;
-    let request: RosterReplaceRequest = exchange.body.json()?;
+    let request: RosterReplaceRequest = exchange.json().await?;
     let members = users(exchange, "members", &request.members)?;
     version(exchange, exchange.ledger().replace_roster(conversation, members).await?)
 }
@@ -29,7 +29,7 @@ pub(super) async fn replace(exchange: &Exchange<'_>) -> Outcome {
 /// `PATCH /v1/conversations/{c}/members`
 pub(super) async fn change(exchange: &Exchange<'_>) -> Outcome {
     let conversation = exchange.conversation()?;
-    let request: RosterChangeRequest = exchange.body.json()?;
+    let request: RosterChangeRequest = exchange.json().await?;
     let add = users(exchange, "add", &request.add)?;
     let remove = users(exchange, "remove", &request.remove)?;
     let joins: HashSet<&UserId> = add.iter().collect();

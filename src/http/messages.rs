@@ -24,7 +24,7 @@ use crate::{
 pub(super) async fn register(exchange: &Exchange<'_>) -> Outcome {
     let conversation = exchange.conversation()?;
     let message = exchange.message()?;
-    let RegisterRequest { sender, audience, expires_in_s, order } = exchange.body.json()?;
+    let RegisterRequest { sender, audience, expires_in_s, order } = exchange.json().await?;
     let entry = RegisterEntry { id: message.to_string(), sender, audience, expires_in_s, order };
     let registration = registration(exchange, Place::Top, &entry)?;
     let outcome = exchange.ledger().register(conversation, registration, exchange.now).await?;
@@ -40,7 +40,7 @@ pub(super) async fn register(exchange: &Exchange<'_>) -> Outcome {
 /// `POST /v1/conversations/{c}/messages`
 pub(super) async fn register_bulk(exchange: &Exchange<'_>) -> Outcome {
     let conversation = exchange.conversation()?;
-    let request: BulkRegisterRequest = exchange.body.json()?;
+    let request: BulkRegisterRequest = exchange.json().await?;
     let most = exchange.ledger().limits().registrations_max;
     fields::one_to(Place::Top, "messages", request.messages.len(), most)?;
     let entries = request.messages.iter().enumerate();

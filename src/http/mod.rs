@@ -35,6 +35,7 @@ mod cursor;
 mod fields;
 mod problem;
 mod query;
+mod reading;
 
 mod health;
 mod marks;

@@ -113,7 +113,7 @@ fn poll_shape(pace: Pace) -> Poll {
 
 /// `POST /v1/receipts/query`
 pub(super) async fn query(exchange: &Exchange<'_>) -> Outcome {
-    let request: QueryRequest = exchange.body.json()?;
+    let request: QueryRequest = exchange.json().await?;
     let pulls = query_pulls(exchange, &request)?;
     let screen = exchange.ledger().pull(pulls, &exchange.viewer(), exchange.now).await?;
     let earlier = request.etag.as_deref().and_then(Etag::parse);

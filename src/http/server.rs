@@ -14,7 +14,7 @@ use std::{
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
-    task::JoinSet,
+    task::{JoinSet, yield_now},
     time::{sleep, timeout},
 };
 
@@ -27,6 +27,7 @@ use super::{
     listener::Stream,
     problem::Failure,
     rates::Rates,
+    reading::Reader,
 };
 use crate::{
     access::Keyring,
@@ -49,6 +50,7 @@ pub struct Server {
     pub(super) cors: Cors,
     pub(super) rates: Rates,
     addresses: Arc<Addresses>,
+    pub(super) reader: Reader,
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
     draining: AtomicBool,
@@ -71,6 +73,7 @@ impl Server {
             cors: Cors::default(),
             rates: Rates::new(&limits),
             addresses: Arc::default(),
+            reader: Reader::start(),
             connections: semaphore(limits.connections_max),
             refusals: semaphore(limits.refusals_max),
             draining: AtomicBool::new(false),
@@ -143,7 +146,11 @@ async fn accept_all(
                 }
             }
             accepted = listener.accept() => match accepted {
-                Ok((stream, address)) => admit(server, stream, address, stopped, connections),
+                Ok((stream, address)) => {
+                    admit(server, stream, address, stopped, connections);
+                    // Those who are in have their turn before the next comes in, however many knock.
+                    yield_now().await;
+                }
                 Err(error) => pause(&error).await,
             },
         }

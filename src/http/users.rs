@@ -11,7 +11,7 @@ use crate::wire::{Privacy, Switch};
 /// `PUT /v1/users/{u}/privacy`
 pub(super) async fn set_privacy(exchange: &Exchange<'_>) -> Outcome {
     let user = exchange.user_alone()?;
-    let request: Privacy = exchange.body.json()?;
+    let request: Privacy = exchange.json().await?;
     exchange.ledger().set_receipts(user, request.receipts == Switch::On).await?;
     answer::json(&request)
 }

@@ -7,7 +7,7 @@
 
 use std::{
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
@@ -15,6 +15,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::yield_now,
     time::Instant,
 };
 
@@ -29,7 +30,7 @@ pub(super) enum Phase {
     Head,
     /// At least one request is with us, or the body of its answer is.
     Busy,
-    /// The answer is with hyper, and not all of it with the kernel.
+    /// The answer's head is with hyper, and not all of it with the kernel.
     Answered,
     /// Between two requests.
     Idle,
@@ -40,30 +41,59 @@ struct State {
     phase: Phase,
     since: Instant,
     in_flight: usize,
+    /// Since when hyper has taken nothing of these answers, each by its request's number.
+    answers: Vec<(usize, Instant)>,
+    requests: usize,
+    /// Requests whose client did not wait for the whole answer.
+    abandoned: usize,
     /// Several requests at a time: the bytes say nothing of a request's beginning and end.
     multiplexed: bool,
     hung_up: bool,
     withheld: bool,
+    /// What the connection has had since its driver's turn began.
+    turn_bytes: usize,
+    turn_requests: usize,
 }
+
+/// So many requests may be abandoned by a client that abandons more than it waits for. Who goes on with that wants
+/// the work, not the answers: CVE-2023-44487.
+const ABANDONED: usize = 200;
+
+/// Bytes that a connection reads before others have their turn: a read that begins below that may bring more.
+const TURN_BYTES: usize = 16 << 10;
+/// Requests of one connection that are begun before others have their turn.
+const TURN_REQUESTS: usize = 1;
+/// The same, where the protocol has several in flight.
+const TURN_REQUESTS_MULTIPLEXED: usize = 8;
 
 /// What a connection is at, shared by its socket, its driver and its requests.
 #[derive(Debug)]
-pub(super) struct Watch(Mutex<State>);
+pub(super) struct Watch {
+    state: Mutex<State>,
+    /// Requests past those of a turn pass one at a time.
+    crowd: tokio::sync::Mutex<()>,
+}
 
 impl Watch {
     fn new() -> Self {
-        Self(Mutex::new(State {
+        let state = State {
             phase: Phase::Opened,
             since: Instant::now(),
             in_flight: 0,
+            answers: Vec::new(),
+            requests: 0,
+            abandoned: 0,
             multiplexed: false,
             hung_up: false,
             withheld: false,
-        }))
+            turn_bytes: 0,
+            turn_requests: 0,
+        };
+        Self { state: Mutex::new(state), crowd: tokio::sync::Mutex::new(()) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on several requests may be in flight at a time.
@@ -77,9 +107,20 @@ impl Watch {
     pub(super) fn request(self: &Arc<Self>) -> InFlight {
         let mut state = self.state();
         state.in_flight += 1;
+        state.requests += 1;
+        let number = state.requests;
+        state.turn_requests += 1;
+        let most = if state.multiplexed { TURN_REQUESTS_MULTIPLEXED } else { TURN_REQUESTS };
+        let crowded = state.turn_requests > most;
         state.enter(Phase::Busy);
         drop(state);
-        InFlight(self.clone())
+        InFlight { watch: self.clone(), number, crowded, whole: false }
+    }
+
+    /// The connection is driven on, after others were.
+    pub(super) fn begin_turn(&self) {
+        let mut state = self.state();
+        (state.turn_bytes, state.turn_requests) = (0, 0);
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -106,7 +147,11 @@ impl Watch {
             Phase::Answered => limits.answer_timeout,
             Phase::Idle => limits.idle_timeout,
         };
-        Some(state.since + after)
+        if state.abandoned > ABANDONED && state.abandoned > state.requests / 2 {
+            return Some(state.since);
+        }
+        let answer = state.answers.iter().map(|(_, since)| *since + limits.answer_timeout).min();
+        Some(answer.map_or(state.since + after, |due| due.min(state.since + after)))
     }
 }
 
@@ -117,6 +162,7 @@ impl State {
     }
 
     fn has_read(&mut self, count: usize) {
+        self.turn_bytes += count;
         match self.phase {
             _ if count == 0 => self.hung_up = true,
             _ if self.multiplexed => {}
@@ -140,7 +186,7 @@ impl State {
     }
 
     fn has_flushed(&mut self) {
-        if self.phase == Phase::Answered {
+        if self.phase == Phase::Answered && self.in_flight == 0 {
             self.enter(Phase::Idle);
         }
     }
@@ -148,12 +194,43 @@ impl State {
 
 /// A request that is with us, up to the last byte of its answer's body.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<Watch>);
+pub(super) struct InFlight {
+    watch: Arc<Watch>,
+    number: usize,
+    crowded: bool,
+    /// Whether hyper has taken all of the answer.
+    whole: bool,
+}
+
+impl InFlight {
+    /// hyper has taken the answer's head, or a part of its body, or the last of it.
+    pub(super) fn answered(&mut self, whole: bool) {
+        self.whole = whole;
+        let mut state = self.watch.state();
+        if !state.multiplexed {
+            state.enter(Phase::Answered);
+        } else if !whole {
+            state.answers.retain(|(number, _)| *number != self.number);
+            state.answers.push((self.number, Instant::now()));
+        }
+    }
+
+    /// Lets all others go first, if the connection has had as many requests as it may at a time: whoever sends
+    /// requests without end waits for those who send one.
+    pub(super) async fn turn(&self) {
+        if self.crowded {
+            let _first = self.watch.crowd.lock().await;
+            yield_now().await;
+        }
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let mut state = self.watch.state();
         state.in_flight -= 1;
+        state.abandoned += usize::from(!self.whole);
+        state.answers.retain(|(number, _)| *number != self.number);
         let phase = if state.in_flight == 0 { Phase::Answered } else { Phase::Busy };
         state.enter(phase);
     }
@@ -203,6 +280,10 @@ impl AsyncRead for Watched {
             into.put_slice(&this.sniffed[..count]);
             this.sniffed.advance(count);
             return Poll::Ready(Ok(()));
+        }
+        if this.watch.state().turn_bytes >= TURN_BYTES {
+            // Has this connection driven on after the others.
+            return pin!(yield_now()).poll(cx).map(Ok);
         }
         let before = into.filled().len();
         let outcome = Pin::new(&mut this.stream).poll_read(cx, into);

@@ -19,6 +19,7 @@ mod bodies;
 mod clock;
 mod connections;
 mod cors;
+mod hostile;
 mod http2;
 mod ids;
 mod limits;
