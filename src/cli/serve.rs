@@ -244,6 +244,7 @@ fn http_limits(config: &Config) -> HttpLimits {
         bodies_bytes_max: config.bodies_bytes_max.count,
         connections_max: config.connections_max,
         connections_per_address_max: config.connections_per_address_max,
+        connections_per_s_max: config.connections_per_s_max,
         http2_streams_max: config.http2_streams_max,
         app_requests_per_s: config.app_requests_per_s,
         user_requests_per_s: config.user_requests_per_s,

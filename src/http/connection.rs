@@ -45,7 +45,7 @@ enum End {
 
 /// Serves a connection until either side ends it, or `stop` does and what is in flight has been answered.
 pub(super) async fn run(server: Arc<Server>, stream: Stream, stop: watch::Receiver<bool>) {
-    let mut io = Watched::new(stream);
+    let mut io = Watched::new(stream, server.line.clone());
     let watch = io.watch();
     let within = Instant::now() + server.limits.head_timeout;
     let sniffing = timeout_at(within, sniff(&mut io));

@@ -19,6 +19,9 @@ pub struct HttpLimits {
     /// Connections open at one moment from one address (of IPv6: from one network of 64 bits); 0 for as many as there may
     /// be in all. One more is answered `too-many-requests` and closed.
     pub connections_per_address_max: usize,
+    /// Connections that are accepted a second, with one second's worth at hand; 0 for no limit. More of them wait to be
+    /// accepted, with the system, which turns away those that it cannot keep.
+    pub connections_per_s_max: u32,
     /// Connections being answered so at one moment. One more is closed without a word.
     pub refusals_max: usize,
     /// Requests in flight on one connection, where the protocol has several.
@@ -48,6 +51,7 @@ impl Default for HttpLimits {
             // Of the 1,024 files that a process may usually open: 64 for refusals, 60 for the store.
             connections_max: 900,
             connections_per_address_max: 0,
+            connections_per_s_max: 2_000,
             refusals_max: 64,
             http2_streams_max: 100,
             app_requests_per_s: 0,

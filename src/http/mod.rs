@@ -19,6 +19,7 @@ mod server;
 mod addresses;
 mod connection;
 mod limits;
+mod line;
 mod listener;
 mod rates;
 mod watch;

@@ -1,4 +1,4 @@
-//! How many requests a second a caller may send.
+//! How many requests a second a caller may send, and how many connections may come.
 //!
 //! By `governor`: a caller has one second's worth at hand, and each request gives back its share of a second later.
 //! Who has been quiet for a second is not remembered.
@@ -12,7 +12,7 @@ use std::{
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, MonotonicClock},
-    state::keyed::HashMapStateStore,
+    state::{InMemoryState, NotKeyed, keyed::HashMapStateStore},
 };
 
 use super::HttpLimits;
@@ -71,6 +71,28 @@ impl Rate {
             self.callers_max.store(2 * self.limiter.len() + CALLERS_KEPT, Ordering::Relaxed);
         }
         checked.map_err(|refused| refused.wait_time_from(MonotonicClock.now()))
+    }
+}
+
+/// The rate at which connections are accepted.
+pub(super) struct Arrivals(Option<RateLimiter<NotKeyed, InMemoryState, MonotonicClock>>);
+
+impl std::fmt::Debug for Arrivals {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Arrivals").finish_non_exhaustive()
+    }
+}
+
+impl Arrivals {
+    pub(super) fn new(limits: &HttpLimits) -> Self {
+        let quota = NonZeroU32::new(limits.connections_per_s_max).map(Quota::per_second);
+        Self(quota.map(|quota| RateLimiter::direct_with_clock(quota, MonotonicClock)))
+    }
+
+    /// Counts one that may come, or says how long it should wait.
+    pub(super) fn check(&self) -> Result<(), Duration> {
+        let Some(limiter) = &self.0 else { return Ok(()) };
+        limiter.check().map_err(|refused| refused.wait_time_from(MonotonicClock.now()))
     }
 }
 

@@ -24,9 +24,10 @@ use super::{
     body::BodyBudget,
     connection,
     cors::Cors,
+    line::Line,
     listener::Stream,
     problem::Failure,
-    rates::Rates,
+    rates::{Arrivals, Rates},
     reading::Reader,
 };
 use crate::{
@@ -51,6 +52,8 @@ pub struct Server {
     pub(super) rates: Rates,
     addresses: Arc<Addresses>,
     pub(super) reader: Reader,
+    pub(super) line: Line,
+    arrivals: Arrivals,
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
     draining: AtomicBool,
@@ -74,6 +77,8 @@ impl Server {
             rates: Rates::new(&limits),
             addresses: Arc::default(),
             reader: Reader::start(),
+            line: Line::default(),
+            arrivals: Arrivals::new(&limits),
             connections: semaphore(limits.connections_max),
             refusals: semaphore(limits.refusals_max),
             draining: AtomicBool::new(false),
@@ -136,6 +141,7 @@ async fn accept_all(
     connections: &mut JoinSet<()>,
 ) {
     let mut stop = std::pin::pin!(stop);
+    let mut may_come = false;
     loop {
         tokio::select! {
             biased;
@@ -145,8 +151,9 @@ async fn accept_all(
                     tracing::error!(%error, "a connection's task failed");
                 }
             }
-            accepted = listener.accept() => match accepted {
+            accepted = next(listener, server, &mut may_come) => match accepted {
                 Ok((stream, address)) => {
+                    may_come = false;
                     admit(server, stream, address, stopped, connections);
                     // Those who are in have their turn before the next comes in, however many knock.
                     yield_now().await;
@@ -155,6 +162,21 @@ async fn accept_all(
             },
         }
     }
+}
+
+/// The next connection, once it `may_come`. Those that come too fast wait with the system.
+async fn next(
+    listener: &Listener,
+    server: &Server,
+    may_come: &mut bool,
+) -> io::Result<(Stream, Option<IpAddr>)> {
+    while !*may_come {
+        match server.arrivals.check() {
+            Ok(()) => *may_come = true,
+            Err(wait) => sleep(wait).await,
+        }
+    }
+    listener.accept().await
 }
 
 /// Takes a connection in, or says that there are too many. Also the saying is bounded: past that, the connection

@@ -7,19 +7,22 @@
 
 use std::{
     io,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    task::yield_now,
     time::Instant,
 };
 
-use super::{HttpLimits, listener::Stream};
+use super::{
+    HttpLimits,
+    line::{Line, Place},
+    listener::Stream,
+};
 
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +62,7 @@ struct State {
 /// the work, not the answers: CVE-2023-44487.
 const ABANDONED: usize = 200;
 
-/// Bytes that a connection reads before others have their turn: a read that begins below that may bring more.
+/// Bytes that a connection reads before it stands in the line: a read that begins below that may bring more.
 const TURN_BYTES: usize = 16 << 10;
 /// Requests of one connection that are begun before others have their turn.
 const TURN_REQUESTS: usize = 1;
@@ -70,12 +73,15 @@ const TURN_REQUESTS_MULTIPLEXED: usize = 8;
 #[derive(Debug)]
 pub(super) struct Watch {
     state: Mutex<State>,
-    /// Requests past those of a turn pass one at a time.
-    crowd: tokio::sync::Mutex<()>,
+    /// Where requests past those of a turn pass one at a time: the server's.
+    line: Line,
+    /// The same for requests that go beside each other: the connection's own. Behind a gateway they may be of many
+    /// clients.
+    own_line: Line,
 }
 
 impl Watch {
-    fn new() -> Self {
+    fn new(line: Line) -> Self {
         let state = State {
             phase: Phase::Opened,
             since: Instant::now(),
@@ -89,7 +95,7 @@ impl Watch {
             turn_bytes: 0,
             turn_requests: 0,
         };
-        Self { state: Mutex::new(state), crowd: tokio::sync::Mutex::new(()) }
+        Self { state: Mutex::new(state), line, own_line: Line::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -219,8 +225,9 @@ impl InFlight {
     /// requests without end waits for those who send one.
     pub(super) async fn turn(&self) {
         if self.crowded {
-            let _first = self.watch.crowd.lock().await;
-            yield_now().await;
+            let multiplexed = self.watch.state().multiplexed;
+            let line = if multiplexed { &self.watch.own_line } else { &self.watch.line };
+            line.pass().await;
         }
     }
 }
@@ -241,6 +248,8 @@ impl Drop for InFlight {
 pub(super) struct Watched {
     stream: Stream,
     watch: Arc<Watch>,
+    /// In the line, after a turn's worth of bytes.
+    place: Place,
     /// Read while finding out which protocol is spoken, and not yet given to hyper.
     sniffed: Bytes,
     /// Whether shutting down is left to the driver, which may have something to say first.
@@ -248,8 +257,10 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, watch: Arc::new(Watch::new()), sniffed: Bytes::new(), stays_open: true }
+    /// A socket that reads beyond a turn's worth only after it has stood in `line`.
+    pub(super) fn new(stream: Stream, line: Line) -> Self {
+        let (watch, place) = (Arc::new(Watch::new(line)), Place::default());
+        Self { stream, watch, place, sniffed: Bytes::new(), stays_open: true }
     }
 
     pub(super) fn watch(&self) -> Arc<Watch> {
@@ -282,9 +293,10 @@ impl AsyncRead for Watched {
             return Poll::Ready(Ok(()));
         }
         if this.watch.state().turn_bytes >= TURN_BYTES {
-            // Has this connection driven on after the others.
-            return pin!(yield_now()).poll(cx).map(Ok);
+            this.watch.begin_turn();
+            this.place = this.watch.line.join();
         }
+        ready!(this.place.poll_passed(cx));
         let before = into.filled().len();
         let outcome = Pin::new(&mut this.stream).poll_read(cx, into);
         if matches!(outcome, Poll::Ready(Ok(()))) {

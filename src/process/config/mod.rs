@@ -115,6 +115,9 @@ settings! {
         /// How many connections one address may have open (of IPv6 each network of 64 bits); 0 for as many as there may be
         /// in all. Behind a proxy all have the proxy's address.
         connections_per_address_max: usize = "0", "0" to "1000000";
+        /// How many connections are accepted a second; 0 for no limit. More wait until the system turns them away: a flood
+        /// of newcomers must not slow down those who are in.
+        connections_per_s_max: u32 = "2000", "0" to "1000000";
         /// How many requests may be under way at once on one connection of HTTP/2.
         http2_streams_max: u32 = "100", "1" to "10000";
         /// How many requests a user may send a second; 0 for no limit.

@@ -1,7 +1,10 @@
 //! The limits that one caller meets, each at the limit and one past it: connections an address, requests a caller,
 //! streams a connection, and answers that nobody takes.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
 
 use seenby::{domain::Visibility, http::HttpLimits, wire::Code};
 use tokio::{
@@ -38,6 +41,18 @@ async fn one_connection_too_many_from_one_address_is_told_so_and_others_are_not(
     while client_from(&running, [127, 0, 0, 9]).await.get("/healthz").await.status != 200 {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn connections_that_come_too_fast_wait_to_be_accepted() {
+    let running = Running::within(HttpLimits { connections_per_s_max: 2, ..HttpLimits::default() }).await;
+    let began = Instant::now();
+    // One was let in ahead of time, two are at hand, and the next is half a second away.
+    for place in 1..=4 {
+        let mut client = client_from(&running, [127, 0, 0, place]).await;
+        assert_eq!(client.get("/healthz").await.status, 200);
+    }
+    assert!(began.elapsed() >= Duration::from_millis(450), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
