@@ -23,7 +23,7 @@ pub(super) type BodyBudget = Arc<Semaphore>;
 /// Bytes of each body that are in no budget: what is usual always gets through, whatever others send. The number
 /// of connections bounds them; over HTTP/2, where one has a hundred bodies, there are less.
 fn bytes_free(version: Version) -> usize {
-    if version < Version::HTTP_2 { 64 << 10 } else { 8 << 10 }
+    if version < Version::HTTP_2 { 64 << 10 } else { 2 << 10 }
 }
 
 /// A whole body. What it takes of the budget is given back when it is dropped.

@@ -104,7 +104,7 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
     let (mut stops, mut stopped_idle) = (false, false);
     let mut timer = pin!(sleep_until(Instant::now() + server.limits.head_timeout));
     let end = poll_fn(|cx| {
-        watch.begin_turn();
+        watch.begin_turn(cx);
         if !stops && stopping.as_mut().poll(cx).is_ready() {
             stops = true;
             stopped_idle = matches!(watch.phase(), Phase::Opened | Phase::Idle);
@@ -116,6 +116,7 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
         }
     })
     .await;
+    watch.leave_line();
     let parts = connection.into_parts();
     let stream = parts.io.into_inner().into_stream();
     let begun = watch.phase() == Phase::Head || !parts.read_buf.is_empty();
@@ -173,7 +174,7 @@ async fn serve_http2(server: &Arc<Server>, mut io: Watched, watch: &Arc<Watch>, 
     let mut stops = false;
     let mut timer = pin!(sleep_until(Instant::now() + limits.idle_timeout));
     poll_fn(|cx| {
-        watch.begin_turn();
+        watch.begin_turn(cx);
         if !stops && stopping.as_mut().poll(cx).is_ready() {
             stops = true;
             connection.as_mut().graceful_shutdown();
@@ -184,11 +185,17 @@ async fn serve_http2(server: &Arc<Server>, mut io: Watched, watch: &Arc<Watch>, 
         poll_deadline(server, watch, timer.as_mut(), cx)
     })
     .await;
+    watch.leave_line();
     // The client learns which of its requests have been taken, if there are any. Where the connection has ended by
     // itself, this has nothing to do.
     if !watch.hung_up() && !stops {
         connection.as_mut().graceful_shutdown();
-        let _ = timeout(limits.linger_timeout, connection).await;
+        let lingering = poll_fn(|cx| {
+            watch.begin_turn(cx);
+            connection.as_mut().poll(cx).map(drop)
+        });
+        let _ = timeout(limits.linger_timeout, lingering).await;
+        watch.leave_line();
     }
 }
 

@@ -205,8 +205,10 @@ fn authorize(server: &Server, head: &Parts, route: &Route, ids: &Ids) -> Result<
         return Ok(Caller::Anybody);
     }
     let caller = auth::caller(&server.keys, &head.headers, server.clock.now())?;
+    // What is refused counts as well, and is told that first.
+    let counted = server.rates.check(&caller);
     auth::permit(route.access, &caller, ids.get(1).and_then(Option::as_deref))?;
-    server.rates.check(&caller).map_err(|wait| {
+    counted.map_err(|wait| {
         Failure::new(Code::TooManyRequests, Code::TooManyRequests.explanation()).retry_after(wait)
     })?;
     Ok(caller)

@@ -12,7 +12,8 @@ pub struct HttpLimits {
     pub head_bytes_max: usize,
     /// Bytes of one body.
     pub body_bytes_max: usize,
-    /// Bytes of all the bodies together that are held at one moment.
+    /// Bytes of all the bodies together that are held at one moment, but for the first 64 KiB of each, and over HTTP/2, where
+    /// heads count too, the first 2 KiB.
     pub bodies_bytes_max: usize,
     /// Connections open at one moment. One more is answered `overloaded` and closed.
     pub connections_max: usize,

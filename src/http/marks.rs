@@ -20,9 +20,9 @@ use crate::{
 
 /// `POST /v1/conversations/{c}/marks`
 pub(super) async fn mark(exchange: &Exchange<'_>) -> Outcome {
-    let conversation = exchange.conversation()?;
     let MarkRequest { reader, messages, up_to, up_to_order } = exchange.json().await?;
     let reader = reader_of(exchange, reader)?;
+    let conversation = exchange.conversation()?;
     let entry = BulkMarkEntry { conversation: String::new(), reader, messages, up_to, up_to_order };
     let reader = fields::id(Place::Top, "reader", &entry.reader)?;
     let read = read(exchange, Place::Top, &entry)?;

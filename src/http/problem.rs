@@ -61,7 +61,10 @@ impl Failure {
 
     /// The answer says to stay away for so long, in place of what is usual for its code.
     pub(super) fn retry_after(self, wait: Duration) -> Self {
-        Self { retry_after_s: Some(wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)), ..self }
+        Self {
+            retry_after_s: Some(wait.as_nanos().div_ceil(1_000_000_000).try_into().unwrap_or(u64::MAX)),
+            ..self
+        }
     }
 
     /// The rest of the request is not waited for.

@@ -1,4 +1,4 @@
-//! What a connection is at: between hyper and the socket, counting no bytes but seeing them move.
+//! What a connection is at: between hyper and the socket, seeing bytes move.
 //!
 //! hyper has one timer for heads and idle time alike, and answers a head that it cannot read with a bare status
 //! of its own. The [`Watched`] socket tells both apart by the [`Phase`] that the connection is in: bytes read
@@ -75,6 +75,8 @@ pub(super) struct Watch {
     state: Mutex<State>,
     /// Where requests past those of a turn pass one at a time: the server's.
     line: Line,
+    /// Where the connection stands in it, after a turn's worth of bytes.
+    place: Mutex<Place>,
     /// The same for requests that go beside each other: the connection's own. Behind a gateway they may be of many
     /// clients.
     own_line: Line,
@@ -95,7 +97,7 @@ impl Watch {
             turn_bytes: 0,
             turn_requests: 0,
         };
-        Self { state: Mutex::new(state), line, own_line: Line::default() }
+        Self { state: Mutex::new(state), line, place: Mutex::default(), own_line: Line::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -123,10 +125,37 @@ impl Watch {
         InFlight { watch: self.clone(), number, crowded, whole: false }
     }
 
-    /// The connection is driven on, after others were.
-    pub(super) fn begin_turn(&self) {
+    /// The connection is driven on, after others were. Also where nothing is read any more, a place in the line must move
+    /// on: all others are behind it.
+    pub(super) fn begin_turn(&self, cx: &mut Context<'_>) {
         let mut state = self.state();
         (state.turn_bytes, state.turn_requests) = (0, 0);
+        drop(state);
+        let _ = self.poll_passed(cx);
+    }
+
+    /// Gives up the place in the line, if it has one, since nobody drives the connection on.
+    pub(super) fn leave_line(&self) {
+        *self.place() = Place::default();
+    }
+
+    /// Ready while the connection may read: at the end of a turn it stands in the line first.
+    fn poll_may_read(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        if state.turn_bytes >= TURN_BYTES {
+            state.turn_bytes = 0;
+            *self.place() = self.line.join();
+        }
+        drop(state);
+        self.poll_passed(cx)
+    }
+
+    fn poll_passed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.place().poll_passed(cx)
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -143,7 +172,7 @@ impl Watch {
         self.state().withheld
     }
 
-    /// When the client's patience with us ends, or ours with it; never while we are the ones who work.
+    /// When the client's patience with us ends, or ours with it; over HTTP/1.1 never while we are the ones who work.
     pub(super) fn deadline(&self, limits: &HttpLimits) -> Option<Instant> {
         let state = self.state();
         let after = match state.phase {
@@ -248,8 +277,6 @@ impl Drop for InFlight {
 pub(super) struct Watched {
     stream: Stream,
     watch: Arc<Watch>,
-    /// In the line, after a turn's worth of bytes.
-    place: Place,
     /// Read while finding out which protocol is spoken, and not yet given to hyper.
     sniffed: Bytes,
     /// Whether shutting down is left to the driver, which may have something to say first.
@@ -259,8 +286,7 @@ pub(super) struct Watched {
 impl Watched {
     /// A socket that reads beyond a turn's worth only after it has stood in `line`.
     pub(super) fn new(stream: Stream, line: Line) -> Self {
-        let (watch, place) = (Arc::new(Watch::new(line)), Place::default());
-        Self { stream, watch, place, sniffed: Bytes::new(), stays_open: true }
+        Self { stream, watch: Arc::new(Watch::new(line)), sniffed: Bytes::new(), stays_open: true }
     }
 
     pub(super) fn watch(&self) -> Arc<Watch> {
@@ -292,11 +318,7 @@ impl AsyncRead for Watched {
             this.sniffed.advance(count);
             return Poll::Ready(Ok(()));
         }
-        if this.watch.state().turn_bytes >= TURN_BYTES {
-            this.watch.begin_turn();
-            this.place = this.watch.line.join();
-        }
-        ready!(this.place.poll_passed(cx));
+        ready!(this.watch.poll_may_read(cx));
         let before = into.filled().len();
         let outcome = Pin::new(&mut this.stream).poll_read(cx, into);
         if matches!(outcome, Poll::Ready(Ok(()))) {

@@ -23,14 +23,18 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Kinds and flags of frames, as in RFC 9113, section 6.
 const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const ACK: u8 = 1;
 const WHOLE: u8 = 5;
 
+/// `SETTINGS_INITIAL_WINDOW_SIZE` of all there may be.
+const WIDE_WINDOW: &[u8] = &[0, 4, 0x7f, 0xff, 0xff, 0xff];
 /// `SETTINGS_INITIAL_WINDOW_SIZE` of 0: no byte of a body may be sent.
 const NO_WINDOW: &[u8] = &[0, 4, 0, 0, 0, 0];
 
@@ -212,6 +216,34 @@ async fn answers_that_may_not_be_sent_are_not_kept_for_ever() {
         .unwrap()
         .contains("seenby_http_connections 1\n")
     {}
+}
+
+#[tokio::test]
+async fn who_is_hung_up_on_leaves_the_line_to_others() {
+    // Longer than this test has patience.
+    let linger_timeout = Duration::from_hours(1);
+    let limits = HttpLimits { answer_timeout: SOON, linger_timeout, ..HttpLimits::default() };
+    let running = Running::within(limits).await;
+    let mut hostile = Vec::new();
+    for _ in 0..8 {
+        let mut frames = Frames::connect(&running, WIDE_WINDOW).await;
+        frames.send(&frame(WINDOW_UPDATE, 0, 0, &0x7fff_0000_u32.to_be_bytes())).await;
+        for stream in (1..200).step_by(2) {
+            frames.send(&frame(HEADERS, WHOLE, stream, &get("/openapi.json", &[]))).await;
+        }
+        // Reads nothing, and always has more to say that needs no answer.
+        let more = frame(PRIORITY, 0, 201, &[0, 0, 0, 0, 9]).repeat(1_000);
+        hostile.push(tokio::spawn(async move { while frames.0.write_all(&more).await.is_ok() {} }));
+    }
+    tokio::time::sleep(2 * SOON).await;
+    let mut client = running.client().await;
+    let members: Vec<_> = (0..10_000).map(|at| format!("\"member-{at}\"")).collect();
+    let body = format!("{{\"members\":[{}]}}", members.join(","));
+    for _ in 0..10 {
+        let put = client.put(MEMBERS, &body);
+        timeout(PATIENCE, put).await.expect("a large body is read").expect(200);
+    }
+    hostile.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]

@@ -22,6 +22,9 @@ const BODIES_BYTES_MAX: u64 = 128 << 20;
 /// What a connection may hold that is in no budget: 64 KiB each of a head, of a body, of an answer and of what is on
 /// its way into the socket, and as much again for whatever keeps them.
 const CONNECTION_BYTES: u64 = 512 << 10;
+/// The same over HTTP/2: for each of 100 requests 2 KiB each of a head, of a body and of an answer, and 16 KiB that are on
+/// their way; 1 MiB of bodies that nobody has taken yet; and as much again as the rest for whatever keeps them.
+const CONNECTION_BYTES_HTTP2: u64 = 5 << 20;
 /// The binary, its threads, the journal's and the base's buffers, and what the allocator keeps back.
 const CONSTANT_BYTES: u64 = 128 << 20;
 /// The server is well right after if it has answered within so long.
@@ -91,7 +94,8 @@ impl Figures {
 
     /// What resident memory may come to: all that has a budget, and so much for each connection.
     fn memory_bound(&self) -> u64 {
-        HOT_BYTES_MAX + BODIES_BYTES_MAX + self.connections * CONNECTION_BYTES + CONSTANT_BYTES
+        let each = if self.kind.is_http2() { CONNECTION_BYTES_HTTP2 } else { CONNECTION_BYTES };
+        HOT_BYTES_MAX + BODIES_BYTES_MAX + self.connections * each + CONSTANT_BYTES
     }
 
     fn well_after(&self) -> Option<Duration> {
@@ -212,8 +216,9 @@ pub(super) fn report(seed: u64, (rate, rounds, length): (f64, u16, Duration), at
             .to_owned(),
     );
     report.note(format!(
-        "bound: hot_bytes_max + bodies_bytes_max + connections x {} + {}",
+        "bound: hot_bytes_max + bodies_bytes_max + connections x {} (HTTP/2: {}) + {}",
         size(CONNECTION_BYTES),
+        size(CONNECTION_BYTES_HTTP2),
         size(CONSTANT_BYTES)
     ));
     attacks.iter().filter_map(Figures::newcomers).for_each(|line| report.note(line));

@@ -57,6 +57,14 @@ impl Kind {
         }
     }
 
+    /// Whether its connections speak HTTP/2.
+    pub(super) fn is_http2(self) -> bool {
+        matches!(
+            self,
+            Self::H2Resets | Self::H2Continuation | Self::H2Pings | Self::H2Window | Self::HpackBomb
+        )
+    }
+
     /// Connections that it has open.
     pub(super) fn connections(self, sizes: &Sizes) -> u64 {
         match self {

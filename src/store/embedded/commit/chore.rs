@@ -39,7 +39,8 @@ struct ForgetUser {
     user: UserId,
     /// Where messages may be left; none before that was looked up.
     conversations: Option<Vec<ConversationId>>,
-    answer: oneshot::Sender<()>,
+    /// Who asked, and asked again.
+    answers: Vec<oneshot::Sender<()>>,
 }
 
 impl Chores {
@@ -59,7 +60,15 @@ impl Chores {
     }
 
     pub(super) fn forget_user(&mut self, user: UserId, answer: oneshot::Sender<()>) {
-        self.0.push_back(Chore::ForgetUser(ForgetUser { user, conversations: None, answer }));
+        for chore in &mut self.0 {
+            if let Chore::ForgetUser(forget) = chore
+                && forget.user == user
+            {
+                forget.answers.push(answer);
+                return;
+            }
+        }
+        self.0.push_back(Chore::ForgetUser(ForgetUser { user, conversations: None, answers: vec![answer] }));
     }
 }
 
@@ -121,8 +130,10 @@ impl Committer {
         }
         self.finish(batch).ok()?;
         if is_last {
-            // Nobody waits any more if the client hung up; it is done all the same.
-            let _ = forget.answer.send(());
+            for answer in forget.answers {
+                // Nobody waits any more if the client hung up; it is done all the same.
+                let _ = answer.send(());
+            }
             return None;
         }
         Some(ForgetUser { conversations: Some(conversations), ..forget })

@@ -200,19 +200,29 @@ impl Committer {
             self.next_sequence = frame.next_sequence();
             self.pulse.commits.fetch_add(1, Ordering::Relaxed);
         }
+        // Who is shown again counts before their marks do, so that no more have read than were asked; a user who goes
+        // is not shown before the name is gone.
+        if !erases {
+            self.publish_hidden(&hidden);
+        }
         for (id, change) in drafts {
+            self.work.step();
             self.hot.publish(id, change, &mut self.tracker);
         }
-        for (user, is_hidden) in hidden {
-            self.hot.publish_hidden(&user, is_hidden, &mut self.tracker);
-        }
         if erases {
+            self.publish_hidden(&hidden);
             self.tracker.dirty.erased();
         }
         self.pulse.journal_bytes.store(self.journal.bytes(), Ordering::Relaxed);
         self.wish_if_full();
         self.hot.make_room();
         Ok(())
+    }
+
+    fn publish_hidden<'a>(&mut self, hidden: impl IntoIterator<Item = (&'a UserId, &'a bool)>) {
+        for (user, is_hidden) in hidden {
+            self.hot.publish_hidden(user, *is_hidden, &mut self.tracker, || self.work.step());
+        }
     }
 
     /// Asks for a checkpoint if the journal has grown to its bound, or so much has changed that there is little room

@@ -29,11 +29,12 @@ fn forget_sent_here(editing: &mut Editing<'_>, user: &UserId, pages_max: usize) 
 
 /// Deletes the user everywhere, with what is left of the messages that the user sent.
 pub(in crate::store::embedded) fn forget(batch: &mut Batch<'_>, user: &UserId) {
-    batch.hide(user, false);
     for id in batch.knowing(user) {
         batch.step();
         batch.edit(&id, |editing| forget_here(editing, user));
     }
+    // Last: if a large deletion is cut in two, nobody sees a hidden user again.
+    batch.hide(user, false);
     batch.erase();
 }
 

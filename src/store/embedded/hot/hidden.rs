@@ -1,6 +1,6 @@
 //! Users who count in no receipts: one set for all conversations, and in each the slots that they have there.
 
-use std::sync::PoisonError;
+use std::{collections::HashMap, sync::PoisonError};
 
 use crate::domain::{ConversationId, Slot, UserId};
 use crate::store::embedded::{
@@ -27,22 +27,30 @@ impl Hot {
         hidden.iter().map(UserId::as_str).filter(|user| is_wanted(user)).map(str::to_owned).collect()
     }
 
-    /// Hides a user everywhere, or shows them again.
+    /// Hides a user everywhere, or shows them again. Looks at each conversation, and keeps pulls out only of the shards that
+    /// know the user; `step` is called for each shard.
     pub(in crate::store::embedded) fn publish_hidden(
         &self,
         user: &UserId,
         is_hidden: bool,
         watch: &mut impl Watch,
+        mut step: impl FnMut(),
     ) {
         watch.hidden(user);
         for shard in &self.shards {
+            step();
+            // Only the commit thread, which this is, changes names.
+            let known = knowing_in(&shard.read().unwrap_or_else(PoisonError::into_inner), user);
+            if known.is_empty() {
+                continue;
+            }
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-            for conversation in shard.values_mut() {
-                if let Some(slot) = conversation.names.slot(user.as_str()) {
-                    let before = conversation.bytes();
-                    conversation.hidden.set(slot, is_hidden);
-                    self.room.grew(before, conversation.bytes());
-                }
+            for id in known {
+                let Some(conversation) = shard.get_mut(&id) else { continue };
+                let Some(slot) = conversation.names.slot(user.as_str()) else { continue };
+                let before = conversation.bytes();
+                conversation.hidden.set(slot, is_hidden);
+                self.room.grew(before, conversation.bytes());
             }
         }
         let bytes = bytes_of(user);
@@ -74,10 +82,13 @@ impl Hot {
     pub(in crate::store::embedded) fn knowing(&self, user: &UserId) -> Vec<ConversationId> {
         let mut ids = Vec::new();
         for shard in &self.shards {
-            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
-            let knows = |known: &Conversation| known.names.slot(user.as_str()).is_some();
-            ids.extend(shard.iter().filter(|(_, known)| knows(known)).map(|(id, _)| id.clone()));
+            ids.extend(knowing_in(&shard.read().unwrap_or_else(PoisonError::into_inner), user));
         }
         ids
     }
+}
+
+fn knowing_in(shard: &HashMap<ConversationId, Conversation>, user: &UserId) -> Vec<ConversationId> {
+    let knows = |known: &Conversation| known.names.slot(user.as_str()).is_some();
+    shard.iter().filter(|(_, known)| knows(known)).map(|(id, _)| id.clone()).collect()
 }
