@@ -65,12 +65,13 @@ fn check_name(name: &str) -> Result<(), String> {
     let is_good = !name.is_empty()
         && name.len() <= NAME_BYTES_MAX
         && !name.starts_with('#')
+        && !name.starts_with(KEY_PREFIX)
         && name.bytes().all(|byte| byte.is_ascii_graphic());
     if is_good {
         return Ok(());
     }
     Err(format!(
-        "is no name for a key: 1 to {NAME_BYTES_MAX} ASCII characters without spaces, not beginning with '#'"
+        "is no name for a key: 1 to {NAME_BYTES_MAX} ASCII characters without spaces, not beginning with '#' or '{KEY_PREFIX}'"
     ))
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{EXIT_USAGE, print_line};
+use super::{EXIT_USAGE, hand_over};
 use crate::access::ApiKey;
 
 const NOTES: &str = "\
@@ -19,6 +19,7 @@ Examples:
 
 Exit codes:
   0   made
+  1   made, and standard output did not take it: make another
   64  bad flags, or a name that is none";
 
 /// What `keys` takes.
@@ -42,11 +43,7 @@ enum What {
 pub(super) fn run(args: &Args) -> ExitCode {
     let What::New { name } = &args.what;
     match ApiKey::generate(name) {
-        Ok(key) => {
-            print_line(key.secret());
-            print_line(&key.line());
-            ExitCode::SUCCESS
-        }
+        Ok(key) => hand_over(&format!("{}\n{}", key.secret(), key.line())),
         Err(what) => {
             eprintln!("seenby: {name:?} {what}");
             ExitCode::from(EXIT_USAGE)

@@ -76,6 +76,18 @@ fn print_line(line: &str) {
     }
 }
 
+/// Writes what was asked for to standard output, and says how that went: what did not arrive was not made.
+fn hand_over(text: &str) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("seenby: cannot write to standard output: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Says on standard error why the process ends.
 fn complain(error: &dyn std::error::Error) {
     let mut text = format!("seenby: {error}");

@@ -2,7 +2,7 @@
 //!
 //! Owns the order of things: configuration, logs, listener, store, ready line; then drain, close, exit code.
 
-use std::{error::Error, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, io, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::{
     net, runtime,
@@ -10,14 +10,15 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{EXIT_USAGE, complain, print_line};
+use super::{EXIT_USAGE, complain, hand_over, print_line};
 use crate::{
     access::{KeyFileError, Keyring, TokenLimits},
-    domain::Limits,
+    domain::{EtagKey, Limits},
     http::{self, HttpLimits, Server},
     process::{
         clock::Clock,
         config::{self, Config},
+        etag_key,
         listen::{self, Bound, ListenError, Listener},
         open_files, shutdown, telemetry,
     },
@@ -85,12 +86,10 @@ pub(super) struct Args {
 /// Serves until a signal comes.
 pub(super) fn run(args: Args) -> ExitCode {
     if args.print_default_config {
-        print_line(config::example().trim_end());
-        return ExitCode::SUCCESS;
+        return hand_over(config::example().trim_end());
     }
     if args.print_openapi {
-        print_line(&http::openapi_json());
-        return ExitCode::SUCCESS;
+        return hand_over(&http::openapi_json());
     }
     let config = match Config::load(args.flags, std::env::vars_os()) {
         Ok(config) => config,
@@ -185,7 +184,8 @@ async fn serve_until_stopped(
     say_how_it_is_configured(config, &bound);
     let store = EmbeddedStore::open(&config.data, store_options(config))
         .map_err(|error| OpenStore { data: config.data.display().to_string(), source: Box::new(error) })?;
-    let ledger = Ledger::new(Arc::new(store), config.retention(), config.pace(), Limits::default());
+    let ledger = Ledger::new(Arc::new(store), config.retention(), config.pace(), Limits::default())
+        .with_etag_key(etag_key(&config.data)?);
     let Bound { listener, address, file } = bound;
     let listener = match listener {
         Listener::Tcp(listener) => http::Listener::Tcp(net::TcpListener::from_std(listener)?),
@@ -209,6 +209,14 @@ async fn serve_until_stopped(
     ledger.close().await?;
     tracing::info!("stopped");
     Ok(answered)
+}
+
+/// Receipts are worth a start without a secret that lasts: what it costs is one full answer to each client.
+fn etag_key(data: &Path) -> io::Result<EtagKey> {
+    etag_key::load(data).or_else(|error| {
+        tracing::warn!(%error, data = %data.display(), "no etag.key: entity tags do not outlast this process");
+        etag_key::fresh()
+    })
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -241,6 +249,7 @@ fn http_limits(config: &Config) -> HttpLimits {
     HttpLimits {
         head_bytes_max: config.head_bytes_max.count,
         body_bytes_max: config.body_bytes_max.count,
+        user_body_bytes_max: config.user_body_bytes_max.count,
         bodies_bytes_max: config.bodies_bytes_max.count,
         connections_max: config.connections_max,
         connections_per_address_max: config.connections_per_address_max,

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Subcommand;
 
-use super::{EXIT_USAGE, complain, print_line};
+use super::{EXIT_USAGE, complain, hand_over};
 use crate::{
     access::{SignError, sign},
     domain::UserId,
@@ -24,6 +24,7 @@ Examples:
 
 Exit codes:
   0   signed; the token is on standard output
+  1   standard output did not take it
   64  bad flags, or a file with no key that can sign";
 
 /// What `token` takes.
@@ -65,10 +66,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let What::Sign { keys, kid, sub, ttl } = &args.what;
     let signed: Result<String, SignError> = sign(keys, kid.as_deref(), sub, *ttl, Clock::System.now());
     match signed {
-        Ok(token) => {
-            print_line(&token);
-            ExitCode::SUCCESS
-        }
+        Ok(token) => hand_over(&token),
         Err(error) => {
             complain(&error);
             ExitCode::from(EXIT_USAGE)

@@ -25,7 +25,7 @@ pub use message::{
 pub use page::{AskedEach, Outline, PAGE_MESSAGES_MAX, Page};
 pub use position::{Position, Positions};
 pub(crate) use pull::mix;
-pub use pull::{Etag, Named, Pace, Receipts};
+pub use pull::{Etag, EtagKey, Named, Pace, Receipts};
 pub use retention::{ExpiresAt, Retention, Timestamp};
 pub use roster::{Members, RosterChange};
 pub use slot::{Slot, SlotSet};

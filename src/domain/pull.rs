@@ -1,6 +1,6 @@
 //! The pull contract: what is known of a message, the `ETag` that names it, and the pace of pulling.
 
-use std::fmt;
+use std::{fmt, hash::Hasher as _};
 
 use super::{ConversationId, Generation, MessageId};
 
@@ -54,10 +54,40 @@ impl Default for Pace {
     }
 }
 
+/// What names of receipts are made with. Whoever knows it can read counts of hidden users' marks out of them, and how many
+/// messages there were in between.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct EtagKey(u64, u64);
+
+impl EtagKey {
+    /// Of 16 random bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        let both = u128::from_le_bytes(bytes);
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+        Self(both as u64, (both >> 64) as u64)
+    }
+
+    /// SipHash-2-4 of a generation and who is hidden in it.
+    #[expect(deprecated, reason = "std has no other keyed hash whose results stay the same")]
+    fn name(self, generation: Generation, hidden: u64) -> u64 {
+        let mut hasher = std::hash::SipHasher::new_with_keys(self.0, self.1);
+        hasher.write(&generation.0.to_le_bytes());
+        hasher.write(&hidden.to_le_bytes());
+        hasher.finish()
+    }
+}
+
+impl fmt::Debug for EtagKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("EtagKey")
+    }
+}
+
 /// Names the receipts of a screen as they stand, such that a later pull can tell which of them have changed.
 ///
-/// It carries one entry a message, made of the message's generation, its count of marks and who is hidden, and a short
-/// hash of what was asked for:
+/// It carries one entry a message, made of the message's generation, its count of marks and who is hidden, which nobody
+/// without the server's key can read out of it, and a short hash of what was asked for:
 ///
 /// ```text
 ///  bits 15..13  bytes of an entry, less 3
@@ -71,10 +101,12 @@ impl Default for Pace {
 /// 2^24 for each entry that it is compared with, at the worst: a screen of up to 20 messages shares 60 bytes, so
 /// that an unchanged answer stays under 240 bytes, and fewer messages have longer entries. More than 20 have 5
 /// bytes each.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Etag {
     list: u16,
     entries: Vec<u64>,
+    /// What it was made with; of one that was read, nobody knows.
+    key: EtagKey,
 }
 
 /// A screen, as the byte budget of an answer knows it.
@@ -91,10 +123,19 @@ const HASH_BITS: u32 = 13;
 /// Bytes of text that no name is longer than: 100 messages of 5 bytes, and the head, in base64url.
 const TEXT_BYTES_MAX: usize = (2 + 100 * WIDTH_LONG).div_ceil(3) * 4;
 
+impl PartialEq for Etag {
+    /// Whether they are the same text.
+    fn eq(&self, other: &Self) -> bool {
+        (self.list, &self.entries) == (other.list, &other.entries)
+    }
+}
+
+impl Eq for Etag {}
+
 impl Etag {
     /// Names these receipts.
     #[must_use]
-    pub fn of(screen: &[Named]) -> Self {
+    pub fn of(screen: &[Named], key: EtagKey) -> Self {
         let list = screen.iter().fold(FNV_BASIS, hash_ids);
         let hash = u16::try_from(mix(list) & ((1 << HASH_BITS) - 1)).expect("invariant: 13 bits");
         let width = match screen.len() {
@@ -103,8 +144,8 @@ impl Etag {
             _ => WIDTH_LONG,
         };
         let width = u16::try_from(width - WIDTH_MIN).expect("invariant: 3 bits");
-        let mut etag = Self { list: width << HASH_BITS | hash, entries: Vec::new() };
-        etag.entries = screen.iter().map(|named| entry(named) & etag.mask()).collect();
+        let mut etag = Self { list: width << HASH_BITS | hash, entries: Vec::new(), key };
+        etag.entries = screen.iter().map(|named| entry(named, key) & etag.mask()).collect();
         etag
     }
 
@@ -119,7 +160,7 @@ impl Etag {
     /// Whether the receipts of `screen[at]` are not as this earlier name said, or were not named by it.
     #[must_use]
     pub fn misses(&self, now: &Self, screen: &[Named], at: usize) -> bool {
-        let is = entry(&screen[at]) & self.mask();
+        let is = entry(&screen[at], now.key) & self.mask();
         if self.list == now.list && self.entries.len() == screen.len() {
             self.entries[at] != is
         } else {
@@ -135,7 +176,7 @@ impl Etag {
         }
         let bytes = base64url_decode(text)?;
         let (list, rest) = bytes.split_first_chunk()?;
-        let mut etag = Self { list: u16::from_le_bytes(*list), entries: Vec::new() };
+        let mut etag = Self { list: u16::from_le_bytes(*list), entries: Vec::new(), key: EtagKey::default() };
         // Of the eight widths that three bits can say, six are ours.
         let whole = etag.width() <= WIDTH_MAX && rest.len() % etag.width() == 0;
         etag.entries = rest
@@ -156,11 +197,11 @@ impl fmt::Display for Etag {
     }
 }
 
-fn entry(named: &Named) -> u64 {
+fn entry(named: &Named, key: EtagKey) -> u64 {
     match &named.receipts {
         // The count is added after the mixing: neighbouring counts differ in every width.
         Some(receipts) => {
-            mix(receipts.generation.0 ^ mix(receipts.hidden)).wrapping_add(u64::from(receipts.marks))
+            key.name(receipts.generation, receipts.hidden).wrapping_add(u64::from(receipts.marks))
         }
         None => mix(!hash_ids(FNV_BASIS, named)),
     }
@@ -217,6 +258,8 @@ fn base64url_decode(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
+    const KEY: EtagKey = EtagKey(1, 2);
+
     fn named(message: &str, receipts: Option<(u64, u32)>) -> Named {
         Named {
             conversation: ConversationId::new("c").unwrap(),
@@ -236,18 +279,18 @@ mod tests {
     }
 
     fn changed(earlier: &Etag, screen: &[Named]) -> Vec<usize> {
-        let now = Etag::of(screen);
+        let now = Etag::of(screen, KEY);
         (0..screen.len()).filter(|&at| earlier.misses(&now, screen, at)).collect()
     }
 
     #[test]
     fn a_name_is_read_back_as_written() {
         for size in [1, 3, 4, 5, 20, 100] {
-            let etag = Etag::of(&screen(size));
+            let etag = Etag::of(&screen(size), KEY);
             assert_eq!(Etag::parse(&etag.to_string()), Some(etag));
         }
-        assert!((1..=20).all(|size| Etag::of(&screen(size)).to_string().len() <= 83));
-        assert_eq!(Etag::of(&screen(100)).to_string().len(), 670);
+        assert!((1..=20).all(|size| Etag::of(&screen(size), KEY).to_string().len() <= 83));
+        assert_eq!(Etag::of(&screen(100), KEY).to_string().len(), 670);
         assert_eq!(Etag::parse(&"A".repeat(16 << 20)), None);
         for bad in ["", "A", "x", "*", "\"\"", "AAAAA", "AAAB", "not an etag", "é"] {
             assert_eq!(Etag::parse(bad), None, "{bad:?}");
@@ -258,7 +301,7 @@ mod tests {
     fn only_what_changed_is_missed() {
         for size in [2, 9, 20, 100] {
             let before = screen(size);
-            let etag = Etag::of(&before);
+            let etag = Etag::of(&before, KEY);
             assert_eq!(changed(&etag, &before), [0_usize; 0]);
             let mut after = before.clone();
             after[1] = named("m1", Some((2, 6)));
@@ -272,29 +315,40 @@ mod tests {
             hide(&mut after, 7);
             assert_eq!(changed(&etag, &after), [1], "somebody is hidden");
             hide(&mut after, 0);
-            assert_eq!(Etag::of(&after), etag, "and shown again");
+            assert_eq!(Etag::of(&after, KEY), etag, "and shown again");
             after[1] = named("m1", None);
             assert_eq!(changed(&etag, &after), [1]);
-            assert_eq!(changed(&Etag::of(&after), &before), [1]);
+            assert_eq!(changed(&Etag::of(&after, KEY), &before), [1]);
         }
+    }
+
+    #[test]
+    fn another_key_makes_another_name() {
+        let screen = screen(3);
+        let (etag, other) = (Etag::of(&screen, KEY), Etag::of(&screen, EtagKey(1, 3)));
+        assert!((0..3).all(|at| etag.misses(&other, &screen, at)));
+        // The reference's own result for these 16 bytes of key and of input.
+        let key = EtagKey::from_bytes(std::array::from_fn(|at| u8::try_from(at).unwrap()));
+        let name = key.name(Generation(0x0706_0504_0302_0100), 0x0f0e_0d0c_0b0a_0908);
+        assert_eq!(name, 0x3f2a_cc7f_57c2_9bdb);
     }
 
     #[test]
     fn after_scrolling_only_the_new_messages_are_missed() {
         let all = screen(30);
-        assert_eq!(changed(&Etag::of(&all[..20]), &all[2..22]), [18, 19]);
+        assert_eq!(changed(&Etag::of(&all[..20], KEY), &all[2..22]), [18, 19]);
         assert_eq!(
-            changed(&Etag::of(&all[..20]), &all[2..4]),
+            changed(&Etag::of(&all[..20], KEY), &all[2..4]),
             [0_usize; 0],
             "wide entries against narrow ones"
         );
-        assert_eq!(changed(&Etag::of(&all[..2]), &all[..20]).len(), 18);
+        assert_eq!(changed(&Etag::of(&all[..2], KEY), &all[..20]).len(), 18);
     }
 
     #[test]
     fn every_count_of_a_large_group_has_a_name_of_its_own() {
         let mut names: Vec<_> =
-            (0..100_000).map(|read| entry(&named("m", Some((3, read)))) & 0xff_ffff).collect();
+            (0..100_000).map(|read| entry(&named("m", Some((3, read))), KEY) & 0xff_ffff).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), 100_000);

@@ -51,14 +51,15 @@ fn tags(list: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ConversationId, Generation, MessageId, Named, Receipts};
+    use crate::domain::{ConversationId, EtagKey, Generation, MessageId, Named, Receipts};
 
     fn etag(read: u32) -> Etag {
-        Etag::of(&[Named {
+        let named = Named {
             conversation: ConversationId::new("c").unwrap(),
             message: MessageId::new("m").unwrap(),
             receipts: Some(Receipts { generation: Generation(1), read, of: 9, marks: read, hidden: 0 }),
-        }])
+        };
+        Etag::of(&[named], EtagKey::default())
     }
 
     fn condition(fields: &[&str]) -> Condition {

@@ -15,7 +15,7 @@ use hyper::{
 use serde::de::DeserializeOwned;
 
 use super::{
-    Server,
+    HttpLimits, Server,
     answer::{self, Outcome, Sealed},
     auth,
     body::{self, Collected},
@@ -191,12 +191,23 @@ async fn dispatch(server: &Server, head: &Parts, found: Found, body: Incoming) -
     };
     let caller = authorize(server, head, route, &ids)?;
     let body = if route.takes_body {
-        body::check_length(&head.headers, &server.limits)?;
-        body::collect(body, &server.limits, &server.bodies, head.version).await?
+        let limits = body_limits(server.limits, &caller);
+        body::check_length(&head.headers, &limits)?;
+        body::collect(body, &limits, &server.bodies, head.version).await?
     } else {
         Collected::default()
     };
     carry_out(server, head, (route, ids), caller, body).await
+}
+
+/// What a user may send is small, so that a few of them do not take up the bytes that all bodies share.
+fn body_limits(limits: HttpLimits, caller: &Caller) -> HttpLimits {
+    match caller {
+        Caller::User(_) => {
+            HttpLimits { body_bytes_max: limits.body_bytes_max.min(limits.user_body_bytes_max), ..limits }
+        }
+        Caller::Anybody | Caller::App(_) => limits,
+    }
 }
 
 /// Who calls, if the call is theirs to make, and now.

@@ -12,6 +12,8 @@ pub struct HttpLimits {
     pub head_bytes_max: usize,
     /// Bytes of one body.
     pub body_bytes_max: usize,
+    /// Bytes of one body that a user sends, where that is less.
+    pub user_body_bytes_max: usize,
     /// Bytes of all the bodies together that are held at one moment, but for the first 64 KiB of each, and over HTTP/2, where
     /// heads count too, the first 2 KiB.
     pub bodies_bytes_max: usize,
@@ -48,6 +50,8 @@ impl Default for HttpLimits {
         Self {
             head_bytes_max: 64 * 1024,
             body_bytes_max: 16 * 1024 * 1024,
+            // 1,000 ids of 128 bytes, each byte escaped, are some 770 KB.
+            user_body_bytes_max: 1024 * 1024,
             bodies_bytes_max: 128 * 1024 * 1024,
             // Of the 1,024 files that a process may usually open: 64 for refusals, 60 for the store.
             connections_max: 900,

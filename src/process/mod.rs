@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod etag_key;
 pub mod listen;
 pub mod metrics;
 pub mod open_files;

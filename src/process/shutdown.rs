@@ -1,7 +1,7 @@
 //! What signals do: how the process ends, in good order or at once, and never half-way through a panic; and when it reads
 //! its files again.
 
-use std::{future::Future, io, panic, process, thread};
+use std::{future::Future, io, panic, process, sync::Arc, thread};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -32,12 +32,16 @@ pub fn requested() -> io::Result<impl Future<Output = ()> + Send + 'static> {
 }
 
 /// Calls `reload` at each SIGHUP from this call on, for as long as the runtime lives; without this the signal would end
-/// the process. Needs a tokio runtime.
-pub fn at_hangup(reload: impl Fn() + Send + 'static) -> io::Result<()> {
+/// the process. It may take its time: a file may be a pipe, or far away. Needs a tokio runtime.
+pub fn at_hangup(reload: impl Fn() + Send + Sync + 'static) -> io::Result<()> {
     let mut hangups = signal(SignalKind::hangup())?;
+    let reload = Arc::new(reload);
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
-            reload();
+            let reload = reload.clone();
+            if let Err(error) = tokio::task::spawn_blocking(move || reload()).await {
+                tracing::error!(%error, "nothing was read again");
+            }
         }
     });
     Ok(())

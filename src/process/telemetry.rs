@@ -47,6 +47,8 @@ pub fn start(filter: &LogFilter, format: LogFormat) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // Said where the log itself could not be written, it would panic: no log is worth the server.
+        .log_internal_errors(false)
         .with_ansi(terminal && !plain);
     let json = match format {
         LogFormat::Auto => !terminal,

@@ -20,7 +20,7 @@ pub use crate::store::{
 };
 
 use crate::{
-    domain::{Limits, Pace, Retention},
+    domain::{EtagKey, Limits, Pace, Retention},
     store::AnyStore,
 };
 
@@ -31,6 +31,7 @@ pub struct Ledger {
     retention: Retention,
     pace: Pace,
     limits: Limits,
+    etag_key: EtagKey,
 }
 
 impl std::fmt::Debug for Ledger {
@@ -44,7 +45,13 @@ impl Ledger {
     /// are asked to come at `pace`.
     #[must_use]
     pub fn new(store: AnyStore, retention: Retention, pace: Pace, limits: Limits) -> Self {
-        Self { store, retention, pace, limits }
+        Self { store, retention, pace, limits, etag_key: EtagKey::default() }
+    }
+
+    /// The same, with a secret that names of receipts are made with.
+    #[must_use]
+    pub fn with_etag_key(self, etag_key: EtagKey) -> Self {
+        Self { etag_key, ..self }
     }
 
     /// Bounds on what one call may carry or ask for.

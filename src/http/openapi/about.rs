@@ -8,7 +8,7 @@ use crate::http::route::Call;
 const PULL: &str = "How many of each message's audience have read it, in the order asked. What is unknown, or not the \
     caller's to see, carries the code unknown-message in place of counts. Pull again after poll.every_ms for as long as \
     the messages are on screen, for at most poll.for_ms; where poll is null nothing can change any more. A user pulls \
-    messages that it sent.";
+    messages that it sent, and with --visibility audience also those that it was sent.";
 const QUERY: &str = "The same as a pull, over several conversations: for a list of chats with a tick each. With the etag \
     of an earlier answer only what has changed since is listed, maybe nothing. 1 to 100 messages in all, at least one in \
     each pull; a pair of conversation and message may stand there once.";

@@ -103,6 +103,8 @@ settings! {
     "Limits" {
         /// The longest body of a request.
         body_bytes_max: Bytes = "16MiB", "1KiB" to "1GiB";
+        /// How long the body of a user's request may be; `body_bytes_max` where that is less.
+        user_body_bytes_max: Bytes = "1MiB", "1KiB" to "1GiB";
         // 8 KiB is the least that hyper takes as a buffer.
         /// The longest head of a request.
         head_bytes_max: Bytes = "64KiB", "8KiB" to "1MiB";

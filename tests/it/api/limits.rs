@@ -56,6 +56,23 @@ async fn connections_that_come_too_fast_wait_to_be_accepted() {
 }
 
 #[tokio::test]
+async fn a_users_body_has_a_limit_of_its_own() {
+    let guards = Guards::new(true, true);
+    let limits = HttpLimits { user_body_bytes_max: 64, ..HttpLimits::default() };
+    let running = Running::guarded(&guards, Visibility::Sender, limits).await;
+    let mark = |length: usize| format!("{:<length$}", r#"{"reader":"bob","messages":["m"]}"#);
+    for (who, length, status) in
+        [(guards.user("bob"), 64, 200), (guards.user("bob"), 65, 413), (guards.app(), 65, 200)]
+    {
+        let fields = [("authorization", who.as_str()), ("content-type", "application/json")];
+        let body = mark(length);
+        let path = "/v1/conversations/c/marks";
+        let reply = running.client().await.send("POST", path, &fields, Some(body.as_bytes())).await;
+        assert_eq!(reply.status, status, "{length}");
+    }
+}
+
+#[tokio::test]
 async fn one_request_too_many_a_second_is_told_when_to_come_back_and_others_are_not() {
     let guards = Guards::new(true, true);
     let limits = HttpLimits { user_requests_per_s: 3, app_requests_per_s: 2, ..HttpLimits::default() };

@@ -208,7 +208,12 @@ fn a_key_and_its_line_are_made_and_a_token_is_signed() {
     let text = String::from_utf8(made.stdout).unwrap();
     let [key, line] = text.lines().collect::<Vec<_>>()[..] else { panic!("two lines, not {text}") };
     assert!(key.starts_with("sb_") && line.starts_with("chat "));
-    assert_eq!(seenby(&["keys", "new", "two words"]).status.code(), Some(64));
+    for name in ["two words", "sb_chat", "#chat", ""] {
+        assert_eq!(seenby(&["keys", "new", name]).status.code(), Some(64), "{name:?}");
+    }
+    let mut lost = Command::new(binary());
+    lost.args(["keys", "new", "chat"]).stdout(fs::File::options().write(true).open("/dev/full").unwrap());
+    assert_eq!(lost.output().unwrap().status.code(), Some(1), "a key that nobody was told is none");
 
     let directory = tempfile::tempdir().unwrap();
     let jwks = directory.path().join("jwks");

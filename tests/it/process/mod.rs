@@ -7,6 +7,7 @@ mod access;
 pub(crate) mod calls;
 mod checkpoints;
 mod ends;
+mod endurance;
 mod expiry;
 mod group;
 mod kills;

@@ -3,8 +3,8 @@
 use crate::store::embedded::{hot::conversation::PageNumber, hot::reading::View};
 use crate::{
     domain::{
-        Message, MessageId, Order, PAGE_MESSAGES_MAX, Page, Position, Positions, Receipts, Slot, Timestamp,
-        UserId, Viewer, Visibility,
+        Message, MessageId, Order, PAGE_MESSAGES_MAX, Page, Position, Positions, Receipts, Role, Slot,
+        Timestamp, UserId, Viewer, Visibility,
     },
     store::{Half, Mark, MessageReceipts, Read, ReadersPart, ReadersWanted, RosterPart, Unread},
 };
@@ -159,8 +159,17 @@ impl View<'_> {
         viewer: &Viewer,
         now: Timestamp,
     ) -> Option<Receipts> {
-        let (page, position) = self.find(id, now).filter(|found| self.is_seen(*found, viewer))?;
+        let (page, position) = self.find_seen(id, viewer, now)?;
         page.receipts(position, &self.known.hidden)
+    }
+
+    /// A live message that the viewer may see. A stranger to the conversation is not worth a look at the disk, whose time
+    /// would tell that there is something.
+    fn find_seen(&self, id: &MessageId, viewer: &Viewer, now: Timestamp) -> Option<(&Page, Position)> {
+        if let Viewer::User { user, .. } = viewer {
+            self.known.names.slot(user.as_str())?;
+        }
+        self.find(id, now).filter(|found| self.is_seen(*found, viewer))
     }
 
     fn is_seen(&self, (page, position): (&Page, Position), viewer: &Viewer) -> bool {
@@ -178,7 +187,7 @@ impl View<'_> {
         ReadersWanted { half, after, limit }: ReadersWanted,
         now: Timestamp,
     ) -> Option<ReadersPart> {
-        let (page, position) = self.find(id, now).filter(|found| self.is_seen(*found, viewer))?;
+        let (page, position) = self.find_seen(id, viewer, now)?;
         let hidden = &self.known.hidden;
         let slots = page.readers(position, half == Half::Read, after, hidden);
         let (users, next) = self.part(slots, limit);
@@ -187,6 +196,9 @@ impl View<'_> {
 
     /// Looks ahead at what a mark is about to change, so that the commit thread finds it in memory.
     pub(in crate::store::embedded) fn ahead_of_mark(&self, mark: &Mark, now: Timestamp) {
+        if mark.by == Role::User && self.known.names.slot(mark.reader.as_str()).is_none() {
+            return;
+        }
         match &mark.read {
             Read::Messages(messages) => {
                 for message in messages {

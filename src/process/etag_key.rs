@@ -1,0 +1,63 @@
+//! The secret that names of receipts are made with: 16 bytes in a file of their own in the data directory.
+//!
+//! Made by the first start. Nothing depends on it but `ETag`s: without it, or with another, every client is told all its
+//! screen once more.
+
+use std::{fs, io, io::Write, path::Path};
+
+use crate::domain::EtagKey;
+
+const FILE: &str = "etag.key";
+const BYTES: usize = 16;
+
+/// The secret in the data directory `data`, which is there; a fresh one if there is none. Fails if that cannot be read or
+/// kept, or is not of 16 bytes.
+pub fn load(data: &Path) -> io::Result<EtagKey> {
+    let path = data.join(FILE);
+    match fs::read(&path) {
+        Ok(bytes) => bytes.try_into().map(EtagKey::from_bytes).map_err(|_| damaged()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(data, &path),
+        Err(error) => Err(error),
+    }
+}
+
+fn damaged() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("it is not of {BYTES} bytes: remove it, and another is made"),
+    )
+}
+
+/// A secret that nobody else knows, for as long as this process lives.
+pub fn fresh() -> io::Result<EtagKey> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes)?;
+    Ok(EtagKey::from_bytes(bytes))
+}
+
+fn make(data: &Path, path: &Path) -> io::Result<EtagKey> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes)?;
+    let unfinished = data.join(format!("{FILE}.new"));
+    let mut file = fs::File::create(&unfinished)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    fs::File::open(data)?.sync_all()?;
+    Ok(EtagKey::from_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_a_damaged_one_is_told() {
+        let data = tempfile::tempdir().unwrap();
+        let made = load(data.path()).unwrap();
+        assert_eq!(load(data.path()).unwrap(), made);
+        assert_ne!(fresh().unwrap(), made);
+        fs::write(data.path().join(FILE), [7; BYTES + 1]).unwrap();
+        assert_eq!(load(data.path()).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}
