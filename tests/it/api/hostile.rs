@@ -232,7 +232,7 @@ async fn who_is_hung_up_on_leaves_the_line_to_others() {
             frames.send(&frame(HEADERS, WHOLE, stream, &get("/openapi.json", &[]))).await;
         }
         // Reads nothing, and always has more to say that needs no answer.
-        let more = frame(PRIORITY, 0, 201, &[0, 0, 0, 0, 9]).repeat(1_000);
+        let more = frame(PRIORITY, 0, 201, &[0, 0, 0, 0, 9]).repeat(20_000);
         hostile.push(tokio::spawn(async move { while frames.0.write_all(&more).await.is_ok() {} }));
     }
     tokio::time::sleep(2 * SOON).await;
