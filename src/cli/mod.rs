@@ -70,22 +70,26 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Writes a line to standard output at once. Whoever started the process may have closed it.
 fn print_line(line: &str) {
-    let mut out = std::io::stdout().lock();
-    if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
+    if let Err(error) = write_line(line) {
         tracing::warn!(%error, "cannot write to standard output");
     }
 }
 
 /// Writes what was asked for to standard output, and says how that went: what did not arrive was not made.
 fn hand_over(text: &str) -> ExitCode {
-    let mut out = std::io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+    match write_line(text) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("seenby: cannot write to standard output: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn write_line(line: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
 }
 
 /// Says on standard error why the process ends.

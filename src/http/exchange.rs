@@ -116,16 +116,7 @@ pub(super) async fn answer(
         Found::Methods(path, _) => path,
         Found::Nothing => "none",
     };
-    let outcome = match check_head(&head, server.limits.head_bytes_max) {
-        Ok(length) => match body::hold(&server.bodies, length, head.version) {
-            Ok(_held) => {
-                in_flight.turn().await;
-                dispatch(&server, &head, found, body).await
-            }
-            Err(failure) => Err(failure),
-        },
-        Err(failure) => Err(failure),
-    };
+    let outcome = in_turn(&server, &head, found, body, &in_flight).await;
     let held = outcome.and_then(|response| {
         let held = body::hold(&server.bodies, response.body().len(), head.version)?;
         Ok((response, held))
@@ -134,6 +125,20 @@ pub(super) async fn answer(
     server.cors.answer(&head.method, &head.headers, &mut response);
     server.metrics.answered(template, response.status().as_u16(), begun.elapsed());
     answer::seal(response, &head.method, in_flight, held)
+}
+
+/// Carries out a request whose head is within its limits, once it is the connection's turn.
+async fn in_turn(
+    server: &Server,
+    head: &Parts,
+    found: Found,
+    body: Incoming,
+    in_flight: &InFlight,
+) -> Outcome {
+    let length = check_head(head, server.limits.head_bytes_max)?;
+    let _held = body::hold(&server.bodies, length, head.version)?;
+    in_flight.turn().await;
+    dispatch(server, head, found, body).await
 }
 
 fn refused(failure: Failure, version: Version) -> Response<Bytes> {

@@ -30,14 +30,17 @@ fn damaged() -> io::Error {
 
 /// A secret that nobody else knows, for as long as this process lives.
 pub fn fresh() -> io::Result<EtagKey> {
+    random().map(EtagKey::from_bytes)
+}
+
+fn random() -> io::Result<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes)?;
-    Ok(EtagKey::from_bytes(bytes))
+    Ok(bytes)
 }
 
 fn make(data: &Path, path: &Path) -> io::Result<EtagKey> {
-    let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes)?;
+    let bytes = random()?;
     let unfinished = data.join(format!("{FILE}.new"));
     let mut file = fs::File::create(&unfinished)?;
     file.write_all(&bytes)?;
