@@ -1,7 +1,7 @@
 //! Answers: the few shapes a response has, and the body type that hyper writes.
 //!
-//! A call makes a `Response<Bytes>`; `exchange` turns it into the response that travels. Which header fields an
-//! answer has is decided here and in `problem`, `receipts` and `health`, and nowhere else.
+//! A call makes a `Response<Content>`; `exchange` turns it into the response that travels. Which header fields an
+//! answer has is decided here and in `problem`, `receipts`, `stream` and `health`, and nowhere else.
 
 use std::{
     convert::Infallible,
@@ -18,10 +18,47 @@ use hyper::{
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{problem::Failure, watch::InFlight};
+use super::{problem::Failure, stream::Events, watch::InFlight};
 
 /// What a call comes to.
-pub(super) type Outcome = Result<Response<Bytes>, Failure>;
+pub(super) type Outcome = Result<Response<Content>, Failure>;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// All of it.
+    Whole(Bytes),
+    /// Event by event, as they come.
+    Events(Events),
+}
+
+impl From<Bytes> for Content {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
+    }
+}
+
+impl Content {
+    /// The bytes that are there already.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Whole(bytes) => bytes,
+            Self::Events(_) => &[],
+        }
+    }
+
+    fn is_at_end(&self) -> bool {
+        matches!(self, Self::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        match self {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(bytes.split_to(bytes.len().min(PART_BYTES)))),
+            Self::Events(events) => events.poll_next(cx),
+        }
+    }
+}
 
 /// 200 with a JSON body.
 pub(super) fn json(body: &impl Serialize) -> Outcome {
@@ -35,19 +72,19 @@ pub(super) fn json_with(status: StatusCode, body: &impl Serialize) -> Outcome {
 }
 
 /// 204.
-pub(super) fn no_content() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
+pub(super) fn no_content() -> Response<Content> {
+    let mut response = Response::new(Bytes::new().into());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }
 
 /// 200 with a body of another type.
-pub(super) fn text(content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+pub(super) fn text(content_type: &'static str, body: impl Into<Bytes>) -> Response<Content> {
     with_type(StatusCode::OK, content_type, body)
 }
 
-fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
-    let mut response = Response::new(body.into());
+fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Content> {
+    let mut response = Response::new(Content::Whole(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
@@ -60,26 +97,32 @@ pub(super) const PART_BYTES: usize = 16 << 10;
 /// The response as hyper writes it: without a body, but with its length, if the method was `HEAD`. The request
 /// counts as in flight, and the body's bytes are held, until hyper has taken the last of the body.
 pub(super) fn seal(
-    response: Response<Bytes>,
+    response: Response<Content>,
     method: &Method,
     mut in_flight: InFlight,
     held: Option<OwnedSemaphorePermit>,
 ) -> Response<Sealed> {
     let (mut head, mut body) = response.into_parts();
     if *method == Method::HEAD {
-        if !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        let has_length = !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if let Content::Whole(bytes) = &body
+            && has_length
+        {
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
         }
-        body = Bytes::new();
+        body = Bytes::new().into();
     }
-    in_flight.answered(body.is_empty());
+    match &body {
+        Content::Whole(bytes) => in_flight.answered(bytes.is_empty()),
+        Content::Events(_) => in_flight.streams(),
+    }
     Response::from_parts(head, Sealed { content: body, in_flight, _held: held })
 }
 
 /// A body that keeps its request in flight.
 #[derive(Debug)]
 pub(super) struct Sealed {
-    content: Bytes,
+    content: Content,
     in_flight: InFlight,
     _held: Option<OwnedSemaphorePermit>,
 }
@@ -90,22 +133,26 @@ impl Body for Sealed {
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = self.get_mut();
-        if this.content.is_empty() {
-            return Poll::Ready(None);
+        let part = this.content.poll_part(cx);
+        match &part {
+            Poll::Ready(Some(_)) => this.in_flight.answered(this.content.is_at_end()),
+            Poll::Ready(None) => {}
+            Poll::Pending => this.in_flight.has_all_there_is(),
         }
-        let part = this.content.split_to(this.content.len().min(PART_BYTES));
-        this.in_flight.answered(this.content.is_empty());
-        Poll::Ready(Some(Ok(Frame::data(part))))
+        part.map(|part| part.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_empty()
+        self.content.is_at_end()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.content.len() as u64)
+        match &self.content {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Events(_) => SizeHint::default(),
+        }
     }
 }

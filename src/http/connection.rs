@@ -27,7 +27,8 @@ use super::{
     exchange::{self, head_too_large},
     listener::Stream,
     problem::Failure,
-    watch::{Phase, Watch, Watched},
+    watch::{Phase, Watch},
+    watched::Watched,
 };
 use crate::wire::Code;
 

@@ -3,7 +3,6 @@
 //! Only origins of a list are let in, each echoed by itself. Credentials are in `Authorization`, which a page has to put
 //! there; there are no cookies, and none are allowed.
 
-use bytes::Bytes;
 use hyper::{
     HeaderMap, Method, Response,
     header::{
@@ -33,7 +32,7 @@ impl Cors {
     }
 
     /// Tells a browser what it needs to know about the answer to a request.
-    pub(super) fn answer(&self, method: &Method, request: &HeaderMap, response: &mut Response<Bytes>) {
+    pub(super) fn answer<B>(&self, method: &Method, request: &HeaderMap, response: &mut Response<B>) {
         if self.0.is_empty() {
             return;
         }

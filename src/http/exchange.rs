@@ -5,7 +5,6 @@
 
 use std::{sync::Arc, time::Instant};
 
-use bytes::Bytes;
 use hyper::{
     HeaderMap, Method, Request, Response, Version,
     body::Incoming,
@@ -16,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     HttpLimits, Server,
-    answer::{self, Outcome, Sealed},
+    answer::{self, Content, Outcome, Sealed},
     auth,
     body::{self, Collected},
     fields::{self, Id, Place},
@@ -25,7 +24,7 @@ use super::{
     query::Query,
     receipts,
     route::{self, Access, Call, Found, Ids, Route},
-    users,
+    stream, users,
     watch::InFlight,
 };
 use crate::{
@@ -118,7 +117,7 @@ pub(super) async fn answer(
     };
     let outcome = in_turn(&server, &head, found, body, &in_flight).await;
     let held = outcome.and_then(|response| {
-        let held = body::hold(&server.bodies, response.body().len(), head.version)?;
+        let held = body::hold(&server.bodies, response.body().bytes().len(), head.version)?;
         Ok((response, held))
     });
     let (mut response, held) = held.unwrap_or_else(|failure| (refused(failure, head.version), None));
@@ -141,7 +140,7 @@ async fn in_turn(
     dispatch(server, head, found, body).await
 }
 
-fn refused(failure: Failure, version: Version) -> Response<Bytes> {
+fn refused(failure: Failure, version: Version) -> Response<Content> {
     let closes = failure.must_close() && version < Version::HTTP_2;
     let mut response = failure.into_response();
     if closes {
@@ -257,6 +256,7 @@ fn options(methods: &str) -> Outcome {
 async fn call(route: &Route, exchange: &Exchange<'_>) -> Outcome {
     match route.call {
         Call::Pull => receipts::pull(exchange).await,
+        Call::Stream => stream::open(exchange).await,
         Call::Query => receipts::query(exchange).await,
         Call::Readers => receipts::users(exchange, Half::Read).await,
         Call::NotReaders => receipts::users(exchange, Half::Unread).await,

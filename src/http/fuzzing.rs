@@ -17,6 +17,7 @@ use crate::access::Caller;
 
 use super::{
     Server,
+    answer::Content,
     exchange::carry_out,
     route::{self, Found},
 };
@@ -63,14 +64,14 @@ fn read(request: &[u8]) -> Option<(Parts, &[u8])> {
 }
 
 /// What holds for every answer.
-fn check(head: &Parts, answer: &Response<Bytes>) {
+fn check(head: &Parts, answer: &Response<Content>) {
     let status = answer.status().as_u16();
     assert!(status < 500, "{head:?} is answered with {status}");
     let said = answer.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     if said.is_some_and(|said| said.ends_with(b"json")) {
-        let body: Result<Value, _> = serde_json::from_slice(answer.body());
+        let body: Result<Value, _> = serde_json::from_slice(answer.body().bytes());
         assert!(body.is_ok_and(|body| body.is_object()), "{head:?} is not answered with an object");
     } else if status != 200 {
-        assert!(answer.body().is_empty(), "{head:?}: {status} has a body");
+        assert!(answer.body().bytes().is_empty(), "{head:?}: {status} has a body");
     }
 }

@@ -11,7 +11,7 @@ use hyper::{
 };
 
 use super::{
-    answer::{self, Outcome},
+    answer::{self, Content, Outcome},
     exchange::Exchange,
     openapi,
     problem::Failure,
@@ -21,7 +21,7 @@ use crate::wire::Code;
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// `GET /healthz`: the process lives.
-pub(super) fn lives() -> Response<Bytes> {
+pub(super) fn lives() -> Response<Content> {
     momentary(answer::text(PLAIN, "ok\n"))
 }
 
@@ -43,7 +43,7 @@ pub(super) fn metrics(exchange: &Exchange<'_>) -> Outcome {
 }
 
 /// `GET /openapi.json`
-pub(super) fn openapi() -> Response<Bytes> {
+pub(super) fn openapi() -> Response<Content> {
     static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi::document().to_string().into());
     answer::text("application/json", DOCUMENT.clone())
 }
@@ -58,7 +58,7 @@ pub(super) fn problem(exchange: &Exchange<'_>) -> Outcome {
 }
 
 /// True at this moment only.
-fn momentary(mut response: Response<Bytes>) -> Response<Bytes> {
+fn momentary(mut response: Response<Content>) -> Response<Content> {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

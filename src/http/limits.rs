@@ -29,6 +29,16 @@ pub struct HttpLimits {
     pub refusals_max: usize,
     /// Requests in flight on one connection, where the protocol has several.
     pub http2_streams_max: u32,
+    /// Streams of receipts open at one moment. One more is answered `too-many-streams`.
+    pub streams_max: usize,
+    /// Streams of one user open at one moment; 0 for as many as there may be in all.
+    pub user_streams_max: usize,
+    /// From one event of a stream to the next at the least; 0 for one event a mark.
+    pub stream_every: Duration,
+    /// How long a stream may last.
+    pub stream_for: Duration,
+    /// After so long without a word, a stream says that it is alive.
+    pub stream_keep_alive: Duration,
     /// Requests that an app may send a second, for each API key; 0 for no limit.
     pub app_requests_per_s: u32,
     /// Requests that a user may send a second; 0 for no limit.
@@ -59,6 +69,12 @@ impl Default for HttpLimits {
             connections_per_s_max: 2_000,
             refusals_max: 64,
             http2_streams_max: 100,
+            streams_max: 10_000,
+            // A few devices and pages, and those of before that have not been missed yet.
+            user_streams_max: 16,
+            stream_every: Duration::from_secs(1),
+            stream_for: Duration::from_secs(20),
+            stream_keep_alive: Duration::from_secs(15),
             app_requests_per_s: 0,
             user_requests_per_s: 50,
             head_timeout: Duration::from_secs(10),

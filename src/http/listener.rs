@@ -6,11 +6,12 @@ use std::{
     io,
     net::IpAddr,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
+use rustix::net::{RecvFlags, recv};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
 };
 
@@ -45,6 +46,34 @@ pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
+
+impl Stream {
+    /// Ready once the client has closed its side and all that it sent was read. What was not is left where it is, and
+    /// then nobody is told.
+    pub(super) fn poll_hung_up(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut byte = [0_u8; 1];
+        loop {
+            let seen = match self {
+                Self::Tcp(stream) => {
+                    let _ = ready!(stream.poll_read_ready(cx));
+                    stream.try_io(Interest::READABLE, || Ok(recv(stream, &mut byte, PEEK)?.1))
+                }
+                Self::Unix(stream) => {
+                    let _ = ready!(stream.poll_read_ready(cx));
+                    stream.try_io(Interest::READABLE, || Ok(recv(stream, &mut byte, PEEK)?.1))
+                }
+            };
+            match seen {
+                Ok(0) => return Poll::Ready(()),
+                Ok(_) => return Poll::Pending,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+const PEEK: RecvFlags = RecvFlags::PEEK.union(RecvFlags::DONTWAIT);
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

@@ -22,7 +22,9 @@ mod limits;
 mod line;
 mod listener;
 mod rates;
+mod shares;
 mod watch;
+mod watched;
 
 mod auth;
 mod cors;
@@ -44,6 +46,7 @@ mod members;
 mod messages;
 mod openapi;
 mod receipts;
+mod stream;
 mod users;
 
 #[doc(hidden)]

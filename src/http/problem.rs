@@ -5,12 +5,12 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use bytes::Bytes;
 use hyper::{
     Response, StatusCode,
     header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
+use super::answer::Content;
 use crate::{
     domain::{MessageId, Refusal, Timestamp},
     receipts::StoreError,
@@ -101,11 +101,11 @@ impl Failure {
     }
 
     /// The answer that says so; what is for the log is logged now.
-    pub(super) fn into_response(self) -> Response<Bytes> {
+    pub(super) fn into_response(self) -> Response<Content> {
         if let Some(cause) = &self.log {
             tracing::error!(%cause, "a request failed");
         }
-        let mut response = Response::new(Bytes::from(self.document()));
+        let mut response = Response::new(Content::Whole(self.document().into()));
         *response.status_mut() =
             StatusCode::from_u16(self.code.status()).expect("invariant: the codes' statuses are statuses");
         let headers = response.headers_mut();
@@ -276,6 +276,6 @@ mod tests {
     #[test]
     fn what_is_for_the_log_never_travels() {
         let body = Failure::internal("/secret/path").into_response().into_body();
-        assert!(!String::from_utf8_lossy(&body).contains("secret"));
+        assert!(!String::from_utf8_lossy(body.bytes()).contains("secret"));
     }
 }

@@ -12,7 +12,7 @@ use hyper::{
 };
 
 use super::{
-    answer::{self, Outcome},
+    answer::{self, Content, Outcome},
     condition::Condition,
     cursor::List,
     exchange::Exchange,
@@ -26,6 +26,9 @@ use crate::{
         Code, Poll, PullResponse, QueryReceipts, QueryRequest, QueryResponse, ReadersResponse, ReceiptsEntry,
     },
 };
+
+/// What an answer depends on beside the request's target.
+pub(super) const VARY_BY_CALLER: HeaderValue = HeaderValue::from_static("Authorization, Origin");
 
 /// `GET /v1/conversations/{c}/receipts`
 pub(super) async fn pull(exchange: &Exchange<'_>) -> Outcome {
@@ -45,22 +48,22 @@ pub(super) async fn pull(exchange: &Exchange<'_>) -> Outcome {
     let (mut response, cache) = match condition {
         Condition::Unchanged => (not_modified(), cache_control(&screen)),
         Condition::Since(_) if !only_changed => {
-            (answer::json(&pull_shape(&screen, screen.named.iter()))?, cache_control(&screen))
+            (answer::json(&pull_shape(screen.named.iter(), screen.poll))?, cache_control(&screen))
         }
         Condition::Since(earlier) => {
             let changed = screen.changed_since(earlier.as_ref());
-            (answer::json(&pull_shape(&screen, changed))?, "no-store".to_owned())
+            (answer::json(&pull_shape(changed, screen.poll))?, "no-store".to_owned())
         }
     };
     let headers = response.headers_mut();
     headers.insert(ETAG, header(&format!("\"{etag}\""))?);
     headers.insert(CACHE_CONTROL, header(&cache)?);
-    headers.insert(VARY, HeaderValue::from_static("Authorization, Origin"));
+    headers.insert(VARY, VARY_BY_CALLER);
     Ok(response)
 }
 
 /// The messages that the query names: 1 to 100, each once.
-fn screen(exchange: &Exchange<'_>) -> Result<Vec<MessageId>, Failure> {
+pub(super) fn screen(exchange: &Exchange<'_>) -> Result<Vec<MessageId>, Failure> {
     let count = exchange.query.all("message").count();
     fields::one_to(Place::Top, "message", count, exchange.ledger().limits().pull_messages_max)?;
     let mut messages: Vec<MessageId> = Vec::with_capacity(count);
@@ -75,8 +78,8 @@ fn screen(exchange: &Exchange<'_>) -> Result<Vec<MessageId>, Failure> {
     Ok(messages)
 }
 
-fn not_modified() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
+fn not_modified() -> Response<Content> {
+    let mut response = Response::new(Bytes::new().into());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     response
 }
@@ -93,9 +96,11 @@ fn header(text: &str) -> Result<HeaderValue, Failure> {
     HeaderValue::from_str(text).map_err(Failure::internal)
 }
 
-fn pull_shape<'a>(screen: &Screen, named: impl Iterator<Item = &'a Named>) -> PullResponse {
+/// What is known of these messages, and how to go on.
+pub(super) fn pull_shape<'a>(named: impl IntoIterator<Item = &'a Named>, poll: Option<Pace>) -> PullResponse {
     PullResponse {
         receipts: named
+            .into_iter()
             .map(|named| ReceiptsEntry {
                 message: named.message.to_string(),
                 read: named.receipts.map(|receipts| receipts.read),
@@ -103,7 +108,7 @@ fn pull_shape<'a>(screen: &Screen, named: impl Iterator<Item = &'a Named>) -> Pu
                 code: named.receipts.is_none().then_some(Code::UnknownMessage),
             })
             .collect(),
-        poll: screen.poll.map(poll_shape),
+        poll: poll.map(poll_shape),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::wire::Code;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Call {
     Pull,
+    Stream,
     Mark,
     MarkBulk,
     Query,
@@ -109,6 +110,16 @@ const SCREEN: &[Parameter] = &[
     },
 ];
 
+const STREAM: &[Parameter] = &[
+    Parameter { name: "message", repeats: true, is_id: true, about: "1 to 100 messages, each once" },
+    Parameter {
+        name: "for_ms",
+        repeats: false,
+        is_id: false,
+        about: "for how many milliseconds at most; stream_for, which is also the most, if left out",
+    },
+];
+
 /// A row for apps alone, without body, query, or codes of its own.
 const fn route(call: Call, method: Verb, path: &'static str, summary: &'static str) -> Route {
     let access = Access::App;
@@ -126,6 +137,7 @@ const MESSAGES: &str = "/v1/conversations/{conversation}/messages";
 const MESSAGE: &str = "/v1/conversations/{conversation}/messages/{message}";
 const MARKS: &str = "/v1/conversations/{conversation}/marks";
 const RECEIPTS: &str = "/v1/conversations/{conversation}/receipts";
+const RECEIPTS_STREAM: &str = "/v1/conversations/{conversation}/receipts/stream";
 const RESET: &str = "/v1/conversations/{conversation}/messages/{message}/reset";
 const READERS: &str = "/v1/conversations/{conversation}/messages/{message}/readers";
 const NOT_READERS: &str = "/v1/conversations/{conversation}/messages/{message}/unread";
@@ -141,6 +153,13 @@ pub(super) static TABLE: &[Route] = &[
         query: SCREEN,
         success: &[200, 304],
         ..route(Call::Pull, Verb::Get, RECEIPTS, "Pull the receipts of the messages on a screen")
+    },
+    Route {
+        access: Access::User,
+        query: STREAM,
+        success: &[200, 204],
+        codes: &[Code::UnknownMessage, Code::TooManyStreams],
+        ..route(Call::Stream, Verb::Get, RECEIPTS_STREAM, "Stream the receipts of the messages on a screen")
     },
     Route {
         access: Access::User,

@@ -2,15 +2,7 @@
 //!
 //! Knows neither protocol nor route; `connection` is where a connection goes.
 
-use std::{
-    io,
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -20,7 +12,7 @@ use tokio::{
 
 use super::{
     HttpLimits, Listener,
-    addresses::{Addresses, Counted},
+    addresses::household,
     body::BodyBudget,
     connection,
     cors::Cors,
@@ -29,6 +21,8 @@ use super::{
     problem::Failure,
     rates::{Arrivals, Rates},
     reading::Reader,
+    shares::{Share, Shares},
+    stream::Streams,
 };
 use crate::{
     access::Keyring,
@@ -50,13 +44,14 @@ pub struct Server {
     pub(super) visibility: Visibility,
     pub(super) cors: Cors,
     pub(super) rates: Rates,
-    addresses: Arc<Addresses>,
+    addresses: Arc<Shares<IpAddr>>,
+    pub(super) streams: Streams,
     pub(super) reader: Reader,
     pub(super) line: Line,
     arrivals: Arrivals,
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
 }
 
 impl Server {
@@ -76,12 +71,13 @@ impl Server {
             cors: Cors::default(),
             rates: Rates::new(&limits),
             addresses: Arc::default(),
+            streams: Streams::new(&limits),
             reader: Reader::start(),
             line: Line::default(),
             arrivals: Arrivals::new(&limits),
             connections: semaphore(limits.connections_max),
             refusals: semaphore(limits.refusals_max),
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::default(),
         }
     }
 
@@ -100,7 +96,12 @@ impl Server {
 
     /// Whether the server is on its way out. It still answers what comes over connections that are open.
     pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
+    }
+
+    /// Tells when that changes.
+    pub(super) fn draining(&self) -> watch::Receiver<bool> {
+        self.draining.subscribe()
     }
 }
 
@@ -123,7 +124,7 @@ pub async fn serve(
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
     accept_all(&listener, &server, stop, &stopped, &mut connections).await;
-    server.draining.store(true, Ordering::Relaxed);
+    server.draining.send_replace(true);
     drop(listener);
     // Every connection holds a receiver or has ended.
     let _ = stopping.send(true);
@@ -211,12 +212,12 @@ fn admit(
 }
 
 /// What a connection takes up: one of all there may be, and one of its address.
-type Place = (OwnedSemaphorePermit, Option<Counted>);
+type Place = (OwnedSemaphorePermit, Option<Share<IpAddr>>);
 
 fn place(server: &Server, address: Option<IpAddr>) -> Result<Place, Failure> {
     let HttpLimits { connections_max, connections_per_address_max: most, .. } = server.limits;
     let counted = match address.filter(|_| most > 0) {
-        Some(address) => Some(server.addresses.count(address, most).ok_or_else(|| {
+        Some(address) => Some(server.addresses.take(household(address), most).ok_or_else(|| {
             Failure::new(Code::TooManyRequests, format!("{most} connections are open from this address"))
         })?),
         None => None,

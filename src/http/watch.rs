@@ -1,27 +1,21 @@
-//! What a connection is at: between hyper and the socket, seeing bytes move.
+//! What a connection is at, as it is seen between hyper and the socket.
 //!
 //! hyper has one timer for heads and idle time alike, and answers a head that it cannot read with a bare status
-//! of its own. The [`Watched`] socket tells both apart by the [`Phase`] that the connection is in: bytes read
+//! of its own. The socket (`watched`) tells both apart by the [`Phase`] that the connection is in: bytes read
 //! between requests begin a head, and bytes written before a request has come to us are that bare status, which
 //! is withheld, for `connection` to say it as a problem document. It knows no HTTP beyond this.
 
 use std::{
-    io,
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
+    time::Duration,
 };
 
-use bytes::{Buf, Bytes};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
-};
+use tokio::time::Instant;
 
 use super::{
     HttpLimits,
     line::{Line, Place},
-    listener::Stream,
 };
 
 /// Where a connection stands.
@@ -39,11 +33,17 @@ pub(super) enum Phase {
     Idle,
 }
 
+/// What is seen of a connection.
 #[derive(Debug)]
-struct State {
+#[expect(clippy::struct_excessive_bools, reason = "each is true of a connection whatever the others are")]
+pub(super) struct State {
     phase: Phase,
     since: Instant,
     in_flight: usize,
+    /// Those of them whose answers are streams.
+    streaming: usize,
+    /// Whether hyper has something of an answer that the kernel has not.
+    unsent: bool,
     /// Since when hyper has taken nothing of these answers, each by its request's number.
     answers: Vec<(usize, Instant)>,
     requests: usize,
@@ -51,7 +51,7 @@ struct State {
     abandoned: usize,
     /// Several requests at a time: the bytes say nothing of a request's beginning and end.
     multiplexed: bool,
-    hung_up: bool,
+    pub(super) hung_up: bool,
     withheld: bool,
     /// What the connection has had since its driver's turn began.
     turn_bytes: usize,
@@ -83,11 +83,13 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    fn new(line: Line) -> Self {
+    pub(super) fn new(line: Line) -> Self {
         let state = State {
             phase: Phase::Opened,
             since: Instant::now(),
             in_flight: 0,
+            streaming: 0,
+            unsent: false,
             answers: Vec::new(),
             requests: 0,
             abandoned: 0,
@@ -100,7 +102,7 @@ impl Watch {
         Self { state: Mutex::new(state), line, place: Mutex::default(), own_line: Line::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -122,7 +124,7 @@ impl Watch {
         let crowded = state.turn_requests > most;
         state.enter(Phase::Busy);
         drop(state);
-        InFlight { watch: self.clone(), number, crowded, whole: false }
+        InFlight { watch: self.clone(), number, crowded, streams: false, whole: false }
     }
 
     /// The connection is driven on, after others were. Also where nothing is read any more, a place in the line must move
@@ -140,7 +142,7 @@ impl Watch {
     }
 
     /// Ready while the connection may read: at the end of a turn it stands in the line first.
-    fn poll_may_read(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_may_read(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         if state.turn_bytes >= TURN_BYTES {
             state.turn_bytes = 0;
@@ -162,6 +164,12 @@ impl Watch {
         self.state().phase
     }
 
+    /// Whether the one answer under way is a stream.
+    pub(super) fn streams_alone(&self) -> bool {
+        let state = self.state();
+        !state.multiplexed && state.streaming > 0
+    }
+
     /// Whether the client has closed its side.
     pub(super) fn hung_up(&self) -> bool {
         self.state().hung_up
@@ -177,16 +185,22 @@ impl Watch {
         let state = self.state();
         let after = match state.phase {
             Phase::Opened | Phase::Head => limits.head_timeout,
-            Phase::Busy if state.multiplexed => limits.body_timeout + limits.idle_timeout,
+            Phase::Busy if state.multiplexed && state.in_flight > state.streaming => {
+                limits.body_timeout + limits.idle_timeout
+            }
+            // What a stream may take is its own matter, as long as what it says is taken.
+            Phase::Busy if state.multiplexed => Duration::MAX,
             Phase::Busy => return None,
+            Phase::Answered if state.streaming > 0 && !state.unsent => return None,
             Phase::Answered => limits.answer_timeout,
             Phase::Idle => limits.idle_timeout,
         };
+        let due = state.since.checked_add(after);
         if state.abandoned > ABANDONED && state.abandoned > state.requests / 2 {
             return Some(state.since);
         }
-        let answer = state.answers.iter().map(|(_, since)| *since + limits.answer_timeout).min();
-        Some(answer.map_or(state.since + after, |due| due.min(state.since + after)))
+        let answers = state.answers.iter().map(|(_, since)| *since + limits.answer_timeout);
+        answers.chain(due).min()
     }
 }
 
@@ -196,7 +210,7 @@ impl State {
         self.since = Instant::now();
     }
 
-    fn has_read(&mut self, count: usize) {
+    pub(super) fn has_read(&mut self, count: usize) {
         self.turn_bytes += count;
         match self.phase {
             _ if count == 0 => self.hung_up = true,
@@ -208,19 +222,20 @@ impl State {
         }
     }
 
-    fn may_write(&mut self) -> bool {
+    pub(super) fn may_write(&mut self) -> bool {
         let ours = self.multiplexed || matches!(self.phase, Phase::Busy | Phase::Answered);
         self.withheld |= !ours;
         ours
     }
 
-    fn has_written(&mut self) {
+    pub(super) fn has_written(&mut self) {
         if self.phase == Phase::Answered {
             self.since = Instant::now();
         }
     }
 
-    fn has_flushed(&mut self) {
+    pub(super) fn has_flushed(&mut self) {
+        self.unsent = false;
         if self.phase == Phase::Answered && self.in_flight == 0 {
             self.enter(Phase::Idle);
         }
@@ -233,6 +248,7 @@ pub(super) struct InFlight {
     watch: Arc<Watch>,
     number: usize,
     crowded: bool,
+    streams: bool,
     /// Whether hyper has taken all of the answer.
     whole: bool,
 }
@@ -240,14 +256,31 @@ pub(super) struct InFlight {
 impl InFlight {
     /// hyper has taken the answer's head, or a part of its body, or the last of it.
     pub(super) fn answered(&mut self, whole: bool) {
-        self.whole = whole;
+        // Who leaves a stream after its first event wanted no more of it.
+        self.whole = whole || self.streams;
         let mut state = self.watch.state();
         if !state.multiplexed {
             state.enter(Phase::Answered);
+            state.unsent = true;
         } else if !whole {
             state.answers.retain(|(number, _)| *number != self.number);
             state.answers.push((self.number, Instant::now()));
         }
+    }
+
+    /// The answer is a stream: it may be silent for long, and its end is not the client's to wait for.
+    pub(super) fn streams(&mut self) {
+        self.streams = true;
+        let mut state = self.watch.state();
+        state.streaming += 1;
+        if !state.multiplexed {
+            state.enter(Phase::Answered);
+        }
+    }
+
+    /// hyper has taken all that there is of a stream, and would take more.
+    pub(super) fn has_all_there_is(&self) {
+        self.watch.state().answers.retain(|(number, _)| *number != self.number);
     }
 
     /// Lets all others go first, if the connection has had as many requests as it may at a time: whoever sends
@@ -265,105 +298,10 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.watch.state();
         state.in_flight -= 1;
+        state.streaming -= usize::from(self.streams);
         state.abandoned += usize::from(!self.whole);
         state.answers.retain(|(number, _)| *number != self.number);
         let phase = if state.in_flight == 0 { Phase::Answered } else { Phase::Busy };
         state.enter(phase);
-    }
-}
-
-/// A socket that tells its [`Watch`] what moves.
-#[derive(Debug)]
-pub(super) struct Watched {
-    stream: Stream,
-    watch: Arc<Watch>,
-    /// Read while finding out which protocol is spoken, and not yet given to hyper.
-    sniffed: Bytes,
-    /// Whether shutting down is left to the driver, which may have something to say first.
-    stays_open: bool,
-}
-
-impl Watched {
-    /// A socket that reads beyond a turn's worth only after it has stood in `line`.
-    pub(super) fn new(stream: Stream, line: Line) -> Self {
-        Self { stream, watch: Arc::new(Watch::new(line)), sniffed: Bytes::new(), stays_open: true }
-    }
-
-    pub(super) fn watch(&self) -> Arc<Watch> {
-        self.watch.clone()
-    }
-
-    /// Gives back what was read ahead.
-    pub(super) fn unread(&mut self, sniffed: Bytes) {
-        self.sniffed = sniffed;
-    }
-
-    /// Lets whoever holds the socket shut it down.
-    pub(super) fn may_shut_down(&mut self) {
-        self.stays_open = false;
-    }
-
-    /// The bare socket.
-    pub(super) fn into_stream(self) -> Stream {
-        self.stream
-    }
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if !this.sniffed.is_empty() {
-            let count = this.sniffed.len().min(into.remaining());
-            into.put_slice(&this.sniffed[..count]);
-            this.sniffed.advance(count);
-            return Poll::Ready(Ok(()));
-        }
-        ready!(this.watch.poll_may_read(cx));
-        let before = into.filled().len();
-        let outcome = Pin::new(&mut this.stream).poll_read(cx, into);
-        if matches!(outcome, Poll::Ready(Ok(()))) {
-            this.watch.state().has_read(into.filled().len() - before);
-        }
-        outcome
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        if !this.watch.state().may_write() {
-            return Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()));
-        }
-        let outcome = Pin::new(&mut this.stream).poll_write_vectored(cx, parts);
-        if outcome.is_ready() {
-            this.watch.state().has_written();
-        }
-        outcome
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let outcome = Pin::new(&mut this.stream).poll_flush(cx);
-        if outcome.is_ready() {
-            this.watch.state().has_flushed();
-        }
-        outcome
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.stays_open { Poll::Ready(Ok(())) } else { Pin::new(&mut this.stream).poll_shutdown(cx) }
     }
 }

@@ -38,6 +38,8 @@ pub struct Metrics {
     pulls_unchanged: Counter,
     connections: Gauge,
     connections_refused: Counter,
+    streams: Gauge,
+    streams_refused: Counter,
     store: Store,
 }
 
@@ -75,6 +77,8 @@ impl Metrics {
             pulls_unchanged: Counter::default(),
             connections: Gauge::default(),
             connections_refused: Counter::default(),
+            streams: Gauge::default(),
+            streams_refused: Counter::default(),
             store: Store::default(),
         };
         metrics.register_http();
@@ -95,6 +99,8 @@ impl Metrics {
         registry.register("http_connections", "Connections open", self.connections.clone());
         let refused = self.connections_refused.clone();
         registry.register("http_connections_refused", "Connections over the limit", refused);
+        registry.register("streams", "Streams of receipts open", self.streams.clone());
+        registry.register("streams_refused", "Streams over a limit", self.streams_refused.clone());
     }
 
     fn register_store(&mut self) {
@@ -125,14 +131,26 @@ impl Metrics {
 
     /// A connection is open until the value is dropped.
     #[must_use]
-    pub fn connection_opened(&self) -> OpenConnection {
+    pub fn connection_opened(&self) -> Open {
         self.connections.inc();
-        OpenConnection(self.connections.clone())
+        Open(self.connections.clone())
     }
 
     /// A connection was over the limit.
     pub fn connection_refused(&self) {
         self.connections_refused.inc();
+    }
+
+    /// A stream is open until the value is dropped.
+    #[must_use]
+    pub fn stream_opened(&self) -> Open {
+        self.streams.inc();
+        Open(self.streams.clone())
+    }
+
+    /// A stream was over a limit.
+    pub fn stream_refused(&self) {
+        self.streams_refused.inc();
     }
 
     /// Everything in the `OpenMetrics` text format, with these vitals.
@@ -154,11 +172,11 @@ impl Metrics {
     }
 }
 
-/// A connection that is counted as open.
+/// A connection or a stream that is counted as open.
 #[derive(Debug)]
-pub struct OpenConnection(Gauge);
+pub struct Open(Gauge);
 
-impl Drop for OpenConnection {
+impl Drop for Open {
     fn drop(&mut self) {
         self.0.dec();
     }

@@ -7,11 +7,13 @@ mod forget;
 mod mark;
 mod pull;
 mod register;
+mod stream;
 mod user;
 
 pub use mark::{BulkMarked, EntryRefused};
 pub use pull::Screen;
 pub use register::BulkRegistered;
+pub use stream::{Change, Stream};
 
 // What calls take and answer, so that the wire names no store.
 pub use crate::store::{

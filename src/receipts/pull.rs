@@ -46,9 +46,18 @@ impl Ledger {
                 receipts,
             }));
         }
+        Ok(Screen { etag: self.name(&named), poll: self.poll(&named), named, pace: self.pace })
+    }
+
+    /// Names these receipts.
+    pub(super) fn name(&self, named: &[Named]) -> Etag {
+        Etag::of(named, self.etag_key)
+    }
+
+    /// How to go on with these.
+    pub(super) fn poll(&self, named: &[Named]) -> Option<Pace> {
         let settled = named.iter().all(|named| named.receipts.as_ref().is_none_or(Receipts::is_settled));
-        let etag = Etag::of(&named, self.etag_key);
-        Ok(Screen { etag, named, poll: (!settled).then_some(self.pace), pace: self.pace })
+        (!settled).then_some(self.pace)
     }
 
     /// Part of the users who have read a message, or have not, in slot order; none if it is unknown to `viewer`.

@@ -8,8 +8,11 @@
 //! An engine knows conversations, rosters, messages and marks. It knows no limits of calls, no roles, no `ETag`s
 //! and no clock: the floor above brings the time along.
 
+mod changes;
 pub mod embedded;
 pub mod model;
+
+pub use changes::Changes;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -192,6 +195,9 @@ pub struct Vitals {
 /// it. A message that is unknown is treated as if it had never been, but that the conversation's highest order
 /// stays until the conversation is forgotten.
 ///
+/// **Changes.** Who watches a conversation is told once a write can be seen that may have changed the receipts of it, and may
+/// be told without one. That a message expires is no write.
+///
 /// **Waiting.** A read never waits for a write to disk. It may wait until what nobody has asked for in long is read.
 ///
 /// Calls may come from any number of threads at once.
@@ -291,6 +297,9 @@ pub trait Store: Send + Sync + 'static {
         viewer: &'a Viewer,
         now: Timestamp,
     ) -> Answer<'a, Vec<Option<Receipts>>>;
+
+    /// The changes of a conversation from now on; it need not be there.
+    fn changes(&self, conversation: &ConversationId) -> Changes;
 
     /// Users of the message's audience who have read it, or have not, in slot order; none if it is unknown to `viewer`.
     fn readers<'a>(

@@ -9,6 +9,11 @@ const PULL: &str = "How many of each message's audience have read it, in the ord
     caller's to see, carries the code unknown-message in place of counts. Pull again after poll.every_ms for as long as \
     the messages are on screen, for at most poll.for_ms; where poll is null nothing can change any more. A user pulls \
     messages that it sent, and with --visibility audience also those that it was sent.";
+const STREAM: &str = "Server-sent events, for at most for_ms. First an event 'receipts', whose data is the body of a pull; then one with \
+    the messages that have changed, whenever one has, at most one each stream_every (or, where that is 0, one for each \
+    mark). Its id is the ETag of the whole. A comment each stream_keep_alive shows that it is alive. Last-Event-ID, also \
+    the ETag of a pull, resumes: the first event lists what has changed since, and there is none if nothing has. In the end comes \
+    an event 'end'; resuming behind it is answered 204: stop. A stream that ends without it may be resumed at once.";
 const QUERY: &str = "The same as a pull, over several conversations: for a list of chats with a tick each. With the etag \
     of an earlier answer only what has changed since is listed, maybe nothing. 1 to 100 messages in all, at least one in \
     each pull; a pair of conversation and message may stand there once.";
@@ -54,6 +59,7 @@ const PROBLEM: &str =
 pub(super) fn call(call: Call) -> &'static str {
     match call {
         Call::Pull => PULL,
+        Call::Stream => STREAM,
         Call::Query => QUERY,
         Call::Readers | Call::NotReaders => READERS,
         Call::Mark => MARK,
@@ -85,6 +91,7 @@ pub(super) fn call(call: Call) -> &'static str {
 pub(super) fn success(call: Call, status: u16) -> &'static str {
     match (call, status) {
         (Call::Register, 200) => "It was registered the same way before: the first answer.",
+        (Call::Stream, 204) => "The stream that Last-Event-ID names has come to its end.",
         (_, 201) => "It is new.",
         (_, 204) => "It is done.",
         (_, 304) => "Nothing has changed since the receipts that If-None-Match names.",
@@ -104,6 +111,7 @@ pub(super) fn example(call: Call) -> Option<Value> {
         Call::ChangeRoster => r#"{"add":["dave"],"remove":["carol"]}"#,
         Call::SetPrivacy => r#"{"receipts":"off"}"#,
         Call::Pull
+        | Call::Stream
         | Call::Readers
         | Call::NotReaders
         | Call::Unread

@@ -35,6 +35,7 @@ const TABLE: &[(Call, &[Call], Taken)] = &[
         &[
             Call::Message,
             Call::Pull,
+            Call::Stream,
             Call::Readers,
             Call::NotReaders,
             Call::ResetMessage,

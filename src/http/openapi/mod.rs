@@ -100,6 +100,7 @@ fn headers() -> Value {
              can change any more; no-store where only what has changed is listed.",
             text("^(private, max-age=[0-9]+|private, no-cache|no-store)$"),
         ),
+        "No-Cache": header("Not for a cache.", json!({ "type": "string", "const": "no-cache" })),
         "No-Store": header("True at this moment only.", json!({ "type": "string", "const": "no-store" })),
         "Vary": header("What the answer depends on.", json!({ "type": "string", "const": "Authorization, Origin" })),
         "Allow": header("The methods that the path has.", json!({ "type": "string" })),

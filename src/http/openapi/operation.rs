@@ -77,15 +77,24 @@ fn parameters(route: &Route) -> Vec<Value> {
         }
         said
     });
-    let if_none_match = (route.call == Call::Pull).then(|| {
-        json!({
-            "name": "If-None-Match",
-            "in": "header",
-            "description": "The ETag of the answer before, or several; what cannot be read is passed over.",
-            "schema": { "type": "string" },
-        })
+    let in_header = header_parameter(route.call).map(|(name, about)| {
+        json!({ "name": name, "in": "header", "description": about, "schema": { "type": "string" } })
     });
-    in_path.chain(in_query).chain(if_none_match).collect()
+    in_path.chain(in_query).chain(in_header).collect()
+}
+
+/// The header field that a call reads, and what it is for.
+fn header_parameter(call: Call) -> Option<(&'static str, &'static str)> {
+    match call {
+        Call::Pull => Some((
+            "If-None-Match",
+            "The ETag of the answer before, or several; what cannot be read is passed over.",
+        )),
+        Call::Stream => {
+            Some(("Last-Event-ID", "The id of the last event; what cannot be read is passed over."))
+        }
+        _ => None,
+    }
 }
 
 fn id() -> Value {
@@ -101,6 +110,8 @@ pub(super) fn query_schema(parameter: &Parameter) -> Option<Value> {
         }
         // Opaque: that it comes from an answer's `next` is all that may be known of it.
         "after" => json!({ "type": "string", "minLength": 1 }),
+        // At most what stream_for says.
+        "for_ms" => json!({ "type": "integer", "minimum": 1 }),
         "changed" => json!({ "type": "string", "enum": ["1"] }),
         "message" => {
             json!({ "type": "array", "items": id(), "minItems": 1, "maxItems": pull_messages_max, "uniqueItems": true })
@@ -133,6 +144,7 @@ fn success(route: &Route, status: u16, answers: &Content) -> Value {
     }
     let headers: &[(&str, &str)] = match route.call {
         Call::Pull => &[("ETag", "ETag"), ("Cache-Control", "Cache-Control"), ("Vary", "Vary")],
+        Call::Stream if status == 200 => &[("Cache-Control", "No-Cache"), ("Vary", "Vary")],
         Call::Healthz | Call::Readyz => &[("Cache-Control", "No-Store")],
         _ => &[],
     };

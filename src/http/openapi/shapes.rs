@@ -43,6 +43,7 @@ pub(super) enum Content {
 }
 
 const PLAIN: Content = Content::Text("text/plain; charset=utf-8");
+const EVENTS: Content = Content::Text("text/event-stream");
 const OPEN_METRICS: Content = Content::Text("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// The shapes of a call.
@@ -50,6 +51,7 @@ pub(super) fn of(call: Call, schemas: &mut Schemas) -> Shape {
     let shape = |tag, answers| Shape { tag, takes: None, answers };
     match call {
         Call::Pull => shape(PULLS, schemas.json::<PullResponse>()),
+        Call::Stream => shape(PULLS, EVENTS),
         Call::Query => schemas.takes::<QueryRequest, QueryResponse>(PULLS),
         Call::Readers | Call::NotReaders => shape(PULLS, schemas.json::<ReadersResponse>()),
         Call::Mark => schemas.takes::<MarkRequest, MarkResponse>(MARKS),

@@ -13,11 +13,9 @@ use crate::{
 };
 
 /// Codes that are in no answer.
-const IN_NO_ANSWER: [Code; 2] = [
+const IN_NO_ANSWER: [Code; 1] = [
     // Stands in `refused` only.
     Code::NotInAudience,
-    // There are no streams yet.
-    Code::TooManyStreams,
 ];
 
 /// All values of a document, the inner ones too.

@@ -100,6 +100,18 @@ settings! {
         /// Up to what `poll_every` may be stretched under load. Nothing stretches it yet.
         poll_every_max: Duration = "10s", "10ms" to "1h";
     }
+    "Streams" {
+        /// How long after an event a stream has its next one at the earliest; 0 for an event for each mark.
+        stream_every: Duration = "1s", "0s" to "1h";
+        /// How long a stream may last. What a client may see is looked at when it opens one.
+        stream_for: Duration = "20s", "10ms" to "365d";
+        /// After how long without an event a stream says that it is alive.
+        stream_keep_alive: Duration = "15s", "10ms" to "1h";
+        /// How many streams may be open at once. Over HTTP/1.1 each is a connection: see `connections_max`.
+        streams_max: usize = "10000", "0" to "1000000";
+        /// How many streams one user may have open; 0 for as many as there may be in all.
+        user_streams_max: usize = "16", "0" to "1000000";
+    }
     "Limits" {
         /// The longest body of a request.
         body_bytes_max: Bytes = "16MiB", "1KiB" to "1GiB";

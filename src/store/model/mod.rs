@@ -14,8 +14,8 @@ use std::{
 
 use self::conversation::{Conversation, Hidden, Message};
 use super::{
-    Answer, Half, Mark, Marked, MessageReceipts, ReadersPart, ReadersWanted, RosterPart, Store, StoreError,
-    Unread, Vitals,
+    Answer, Changes, Half, Mark, Marked, MessageReceipts, ReadersPart, ReadersWanted, RosterPart, Store,
+    StoreError, Unread, Vitals, changes::Watchers,
 };
 use crate::domain::{
     ConversationId, Generation, MessageId, Order, Receipts, RegisterOutcome, Registration, RosterChange,
@@ -26,6 +26,7 @@ use crate::domain::{
 #[derive(Debug, Default)]
 pub struct ModelStore {
     state: Mutex<State>,
+    watchers: Watchers,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +49,8 @@ impl ModelStore {
     fn write<T: Send + 'static>(&self, write: impl FnOnce(&mut State) -> T) -> Answer<'static, T> {
         let mut state = self.state();
         let answer = if state.closed { Err(StoreError::Closed) } else { Ok(write(&mut state)) };
+        drop(state);
+        self.watchers.tell_all();
         Box::pin(ready(answer))
     }
 }
@@ -250,6 +253,10 @@ impl Store for ModelStore {
             let find = |id| known?.find(id, now).filter(|message| message.is_seen_by(viewer));
             messages.iter().map(|id| find(id).map(|message| message.receipts(&state.hidden))).collect()
         })
+    }
+
+    fn changes(&self, conversation: &ConversationId) -> Changes {
+        self.watchers.watch(conversation)
     }
 
     fn readers<'a>(

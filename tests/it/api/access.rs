@@ -22,6 +22,7 @@ enum May {
 /// Every route of the API, with a request that is good in all but who sends it.
 const ROUTES: &[(&str, &str, May, &str)] = &[
     ("GET", "/v1/conversations/c/receipts?message=m1", May::Users, ""),
+    ("GET", "/v1/conversations/c/receipts/stream?message=m1&for_ms=1", May::Users, ""),
     ("POST", "/v1/conversations/c/marks", May::Users, r#"{"reader":"bob","messages":["m1"]}"#),
     ("POST", "/v1/marks", May::Apps, r#"{"marks":[{"conversation":"c","reader":"bob","up_to":"m1"}]}"#),
     ("POST", "/v1/receipts/query", May::Users, r#"{"pulls":[{"conversation":"c","messages":["m1"]}]}"#),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response,
-    body::{Body, Frame},
+    body::{Body, Frame, Incoming},
     client::conn::http2,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -131,4 +131,61 @@ async fn stopping_ends_an_http2_connection() {
     let mut sender = connect(&running).await;
     assert_eq!(send(&mut sender, "GET", "/healthz", 0, "").await.status(), 200);
     assert_eq!(running.stop().await.unwrap(), Drained { connections_cut: 0 });
+}
+
+/// Opens a stream of the chat's one message.
+async fn stream(sender: &mut Sender) -> Response<Incoming> {
+    let request = Request::get("http://x/v1/conversations/c/receipts/stream?message=m1");
+    sender.send_request(request.body(Full::default()).unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn streams_outlast_every_deadline_but_their_own_over_http2() {
+    let soon = Duration::from_millis(100);
+    let limits = HttpLimits {
+        answer_timeout: soon,
+        idle_timeout: soon,
+        body_timeout: soon,
+        stream_every: Duration::from_millis(10),
+        stream_for: 8 * soon,
+        ..HttpLimits::default()
+    };
+    let running = Running::within(limits).await;
+    let mut sender = connect(&running).await;
+    let (members, m1) = (r#"{"members":["alice","bob"]}"#, r#"{"sender":"alice"}"#);
+    send(&mut sender, "PUT", "/v1/conversations/c/members", 0, members).await;
+    send(&mut sender, "PUT", "/v1/conversations/c/messages/m1", 0, m1).await;
+    let (one, two) = (stream(&mut sender).await, stream(&mut sender).await);
+    let mark = r#"{"reader":"bob","messages":["m1"]}"#;
+    assert_eq!(send(&mut sender, "POST", "/v1/conversations/c/marks", 0, mark).await.status(), 200);
+    for stream in [one, two] {
+        let whole = stream.into_body().collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(whole.to_vec()).unwrap();
+        assert!(text.contains(r#""read":1"#) && text.ends_with("event: end\ndata: {}\n\n"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_takes_ends_its_http2_connection() {
+    let limits = HttpLimits {
+        answer_timeout: Duration::from_millis(200),
+        stream_every: Duration::ZERO,
+        ..HttpLimits::default()
+    };
+    let running = Running::within(limits).await;
+    let (mut sender, connection) = connect_watched(&running).await;
+    let readers: Vec<_> = (0..2_000).map(|at| format!("\"u{at}\"")).collect();
+    let m1 = format!(r#"{{"sender":"alice","audience":[{}]}}"#, readers.join(","));
+    send(&mut sender, "PUT", "/v1/conversations/c/messages/m1", 0, &m1).await;
+    let untaken = stream(&mut sender).await;
+    let mut app = running.client().await;
+    for readers in readers.chunks(1_000) {
+        let marks: Vec<_> = readers
+            .iter()
+            .map(|reader| format!(r#"{{"conversation":"c","reader":{reader},"messages":["m1"]}}"#))
+            .collect();
+        app.post("/v1/marks", &format!(r#"{{"marks":[{}]}}"#, marks.join(","))).await.expect(200);
+    }
+    connection.await.unwrap().unwrap();
+    drop(untaken);
 }

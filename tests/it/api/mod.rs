@@ -12,6 +12,7 @@ mod messages;
 mod pulls;
 mod readers;
 mod rosters;
+mod streams;
 mod users;
 
 mod access;

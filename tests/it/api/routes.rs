@@ -16,7 +16,7 @@ async fn an_unknown_path_is_no_route_whatever_the_method() {
         "/v2/marks",
         "/v1/marks/",
         "/v1/users",
-        "/v1/conversations/c/receipts/stream?message=m",
+        "/v1/conversations/c/receipts/streams?message=m",
         "/v1/conversations/a/b/members",
         "/problems/nothing",
     ] {

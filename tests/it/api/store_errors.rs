@@ -9,8 +9,8 @@ use seenby::{
     },
     http::HttpLimits,
     store::{
-        Answer, Mark, Marked, MessageReceipts, ReadersPart, ReadersWanted, RosterPart, Store, StoreError,
-        Unread, Vitals,
+        Answer, Changes, Mark, Marked, MessageReceipts, ReadersPart, ReadersWanted, RosterPart, Store,
+        StoreError, Unread, Vitals, model::ModelStore,
     },
     wire::Code,
 };
@@ -103,6 +103,9 @@ impl Store for Broken {
         _: Timestamp,
     ) -> Answer<'a, Vec<Option<Receipts>>> {
         self.fail()
+    }
+    fn changes(&self, conversation: &ConversationId) -> Changes {
+        ModelStore::default().changes(conversation)
     }
     fn readers<'a>(
         &'a self,

@@ -25,8 +25,10 @@ const FIELDS: &[&str] = &[
     "date",
     "etag",
     "retry-after",
+    "transfer-encoding",
     "vary",
     "www-authenticate",
+    "x-accel-buffering",
 ];
 
 /// Longer than anything takes here, so that a test fails and does not hang.
@@ -44,6 +46,18 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     /// All of it on the wire.
     pub(crate) bytes: usize,
+}
+
+/// A request's head.
+fn head(method: &str, target: &str, fields: &[(&str, &str)], body: Option<&[u8]>) -> String {
+    let mut head = format!("{method} {target} HTTP/1.1\r\nhost: test\r\n");
+    for (name, value) in fields {
+        write!(head, "{name}: {value}\r\n").unwrap();
+    }
+    if let Some(body) = body {
+        write!(head, "content-length: {}\r\n", body.len()).unwrap();
+    }
+    head + "\r\n"
 }
 
 impl Client {
@@ -91,18 +105,16 @@ impl Client {
         fields: &[(&str, &str)],
         body: Option<&[u8]>,
     ) -> Reply {
-        let mut head = format!("{method} {target} HTTP/1.1\r\nhost: test\r\n");
-        for (name, value) in fields {
-            write!(head, "{name}: {value}\r\n").unwrap();
-        }
-        if let Some(body) = body {
-            write!(head, "content-length: {}\r\n", body.len()).unwrap();
-        }
-        head.push_str("\r\n");
-        let mut request = head.into_bytes();
+        let mut request = head(method, target, fields, body).into_bytes();
         request.extend_from_slice(body.unwrap_or_default());
         self.write(&request).await;
         self.reply(method).await
+    }
+
+    /// Sends a request whose answer comes bit by bit, and reads that answer's head.
+    pub(crate) async fn open(&mut self, target: &str, fields: &[(&str, &str)]) -> Reply {
+        self.write(head("GET", target, fields, None).as_bytes()).await;
+        self.head("GET").await
     }
 
     /// Sends bytes as they are.
@@ -120,6 +132,28 @@ impl Client {
 
     /// Reads the answer to a request.
     pub(crate) async fn reply(&mut self, method: &str) -> Reply {
+        let reply = self.head(method).await;
+        if method == "HEAD" { reply } else { self.body(reply).await }
+    }
+
+    /// Reads the body of an answer whose head was read.
+    pub(crate) async fn body(&mut self, mut reply: Reply) -> Reply {
+        if reply.field("transfer-encoding").is_some() {
+            while let Some(chunk) = self.chunk().await {
+                reply.body.extend(chunk.bytes());
+            }
+            return reply;
+        }
+        let length = reply.field("content-length").map_or(0, |length| length.parse().unwrap());
+        reply.body = vec![0; length];
+        timeout(PATIENCE, self.stream.read_exact(&mut reply.body)).await.expect("a whole body").unwrap();
+        reply.bytes += length;
+        reply.check_problem();
+        reply
+    }
+
+    /// Reads the head of an answer.
+    async fn head(&mut self, method: &str) -> Reply {
         let mut line = self.line().await;
         let mut bytes = line.len();
         let status =
@@ -131,15 +165,19 @@ impl Client {
             let Some((name, value)) = line.trim_end().split_once(": ") else { break };
             fields.push((name.to_owned(), value.to_owned()));
         }
-        let mut reply = Reply { status, fields, body: Vec::new(), bytes };
-        let length = reply.field("content-length").map_or(0, |length| length.parse().unwrap());
-        if method != "HEAD" {
-            reply.body = vec![0; length];
-            timeout(PATIENCE, self.stream.read_exact(&mut reply.body)).await.expect("a whole body").unwrap();
-            reply.bytes += length;
-        }
+        let reply = Reply { status, fields, body: Vec::new(), bytes };
         reply.check(method);
         reply
+    }
+
+    /// Reads a chunk of an answer that is sent as it comes; none behind the last.
+    pub(crate) async fn chunk(&mut self) -> Option<String> {
+        let line = self.line().await;
+        let length = usize::from_str_radix(line.trim_end(), 16).unwrap_or_else(|_| panic!("{line:?}"));
+        let mut chunk = vec![0; length + "\r\n".len()];
+        timeout(PATIENCE, self.stream.read_exact(&mut chunk)).await.expect("a whole chunk").unwrap();
+        chunk.truncate(length);
+        (length > 0).then(|| String::from_utf8(chunk).unwrap())
     }
 
     /// Waits for the server to close without saying anything more.
@@ -194,7 +232,11 @@ impl Reply {
         if self.status >= 400 {
             assert_eq!(self.field("content-type"), Some("application/problem+json"));
         }
-        if self.status >= 400 && method != "HEAD" {
+    }
+
+    /// What holds for the body of every problem.
+    fn check_problem(&self) {
+        if self.status >= 400 {
             let problem: Problem = serde_json::from_slice(&self.body).unwrap();
             assert_eq!(problem.status, self.status);
             assert_eq!(problem.r#type, format!("/problems/{}", problem.code));

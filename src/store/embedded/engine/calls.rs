@@ -18,7 +18,7 @@ use crate::{
         Slot, Timestamp, UserId, Viewer,
     },
     store::{
-        Answer, Mark, Marked, MessageReceipts, Read, ReadersPart, ReadersWanted, RosterPart, Store,
+        Answer, Changes, Mark, Marked, MessageReceipts, Read, ReadersPart, ReadersWanted, RosterPart, Store,
         StoreError, Unread, Vitals,
     },
 };
@@ -177,6 +177,10 @@ impl Store for EmbeddedStore {
         self.read(conversation, move |known| {
             messages.iter().map(|message| known?.receipts(message, viewer, now)).collect()
         })
+    }
+
+    fn changes(&self, conversation: &ConversationId) -> Changes {
+        self.hot.watchers.watch(conversation)
     }
 
     fn readers<'a>(

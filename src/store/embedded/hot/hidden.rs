@@ -45,13 +45,15 @@ impl Hot {
                 continue;
             }
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-            for id in known {
-                let Some(conversation) = shard.get_mut(&id) else { continue };
+            for id in &known {
+                let Some(conversation) = shard.get_mut(id) else { continue };
                 let Some(slot) = conversation.names.slot(user.as_str()) else { continue };
                 let before = conversation.bytes();
                 conversation.hidden.set(slot, is_hidden);
                 self.room.grew(before, conversation.bytes());
             }
+            drop(shard);
+            known.iter().for_each(|id| self.watchers.tell(id));
         }
         let bytes = bytes_of(user);
         let mut hidden = self.hidden.write().unwrap_or_else(PoisonError::into_inner);

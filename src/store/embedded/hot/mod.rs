@@ -25,6 +25,7 @@ use std::{
 };
 
 use crate::domain::{ConversationId, ExpiresAt, Slot, Timestamp, UserId};
+use crate::store::changes::Watchers;
 use crate::store::embedded::{
     commit::draft::{ConversationDraft, Draft},
     hot::cell::Cell,
@@ -47,6 +48,7 @@ pub(super) struct Hot {
     /// Users whose receipts are off.
     hidden: RwLock<BTreeSet<UserId>>,
     pub(super) room: Room,
+    pub(super) watchers: Watchers,
     /// Where the page files are.
     pub(super) pages: PathBuf,
 }
@@ -83,6 +85,7 @@ impl Hot {
             messages: AtomicU64::new(0),
             hidden: RwLock::default(),
             room: Room::new(bytes_max),
+            watchers: Watchers::default(),
             pages,
         }
     }
@@ -173,6 +176,7 @@ impl Hot {
         }
         let is_there = shard.contains_key(&id);
         drop(shard);
+        self.watchers.tell(&id);
         if was_there != is_there {
             let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
             if is_there {

@@ -23,6 +23,7 @@ macro_rules! contract {
     };
 }
 
+mod changes;
 mod clock;
 mod marks;
 mod messages;

@@ -1,0 +1,116 @@
+//! A socket that tells its [`Watch`] what moves.
+//!
+//! What hyper writes before a request has come to us is withheld here; everything else passes.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{line::Line, listener::Stream, watch::Watch};
+
+/// A socket that tells its [`Watch`] what moves.
+#[derive(Debug)]
+pub(super) struct Watched {
+    stream: Stream,
+    watch: Arc<Watch>,
+    /// Read while finding out which protocol is spoken, and not yet given to hyper.
+    sniffed: Bytes,
+    /// Whether shutting down is left to the driver, which may have something to say first.
+    stays_open: bool,
+}
+
+impl Watched {
+    /// A socket that reads beyond a turn's worth only after it has stood in `line`.
+    pub(super) fn new(stream: Stream, line: Line) -> Self {
+        Self { stream, watch: Arc::new(Watch::new(line)), sniffed: Bytes::new(), stays_open: true }
+    }
+
+    pub(super) fn watch(&self) -> Arc<Watch> {
+        self.watch.clone()
+    }
+
+    /// Gives back what was read ahead.
+    pub(super) fn unread(&mut self, sniffed: Bytes) {
+        self.sniffed = sniffed;
+    }
+
+    /// Lets whoever holds the socket shut it down.
+    pub(super) fn may_shut_down(&mut self) {
+        self.stays_open = false;
+    }
+
+    /// The bare socket.
+    pub(super) fn into_stream(self) -> Stream {
+        self.stream
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.sniffed.is_empty() {
+            let count = this.sniffed.len().min(into.remaining());
+            into.put_slice(&this.sniffed[..count]);
+            this.sniffed.advance(count);
+            return Poll::Ready(Ok(()));
+        }
+        ready!(this.watch.poll_may_read(cx));
+        let before = into.filled().len();
+        let outcome = Pin::new(&mut this.stream).poll_read(cx, into);
+        if matches!(outcome, Poll::Ready(Ok(()))) {
+            this.watch.state().has_read(into.filled().len() - before);
+        }
+        outcome
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if !this.watch.state().may_write() {
+            return Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()));
+        }
+        let outcome = Pin::new(&mut this.stream).poll_write_vectored(cx, parts);
+        if outcome.is_ready() {
+            this.watch.state().has_written();
+        }
+        outcome
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        // hyper reads no further while an answer is on its way, and would go on for nobody.
+        if this.watch.streams_alone() && this.stream.poll_hung_up(cx).is_ready() {
+            this.watch.state().hung_up = true;
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let outcome = Pin::new(&mut this.stream).poll_flush(cx);
+        if outcome.is_ready() {
+            this.watch.state().has_flushed();
+        }
+        outcome
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.stays_open { Poll::Ready(Ok(())) } else { Pin::new(&mut this.stream).poll_shutdown(cx) }
+    }
+}

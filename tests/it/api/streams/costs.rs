@@ -1,0 +1,140 @@
+//! What streams may cost: how many there may be, how long they last, and clients that take nothing or leave.
+
+use std::{sync::Arc, time::Duration};
+
+use seenby::{
+    domain::{Limits, Visibility},
+    http::HttpLimits,
+    store::model::ModelStore,
+    wire::Code,
+};
+use tokio::net::{TcpSocket, TcpStream};
+
+use super::{ONE, STREAM, chat, mark, next, one, opened, quick};
+use crate::api::{guards::Guards, running::Running, wire::Client};
+
+/// Opens a stream as soon as there is room for one.
+async fn opened_soon(client: &mut Client, fields: &[(&str, &str)]) {
+    loop {
+        let opened = client.open(ONE, fields).await;
+        if opened.status == 200 {
+            return;
+        }
+        client.body(opened).await.refuses(Code::TooManyStreams);
+    }
+}
+
+#[tokio::test]
+async fn there_are_so_many_streams_and_a_client_that_leaves_makes_room() {
+    let limits = HttpLimits { streams_max: 2, ..quick() };
+    let (running, mut app) = chat(limits, 2, 1).await;
+    let (mut one, mut two) = (running.client().await, running.client().await);
+    opened(&mut one, ONE, "").await;
+    opened(&mut two, ONE, "").await;
+    let refused = app.get(ONE).await;
+    assert!(refused.refuses(Code::TooManyStreams).contains('2'));
+    assert!(refused.field("retry-after").is_some());
+    app.get(&format!("{STREAM}?message=x")).await.refuses(Code::TooManyStreams);
+    drop(one);
+    opened_soon(&mut app, &[]).await;
+    let mut three = running.client().await;
+    three.get(ONE).await.refuses(Code::TooManyStreams);
+    let metrics = three.get("/metrics").await;
+    assert!(String::from_utf8(metrics.body).unwrap().contains("\nseenby_streams 2\n"));
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_streams_of_what_it_may_see() {
+    let guards = Guards::new(true, true);
+    let limits = HttpLimits { user_streams_max: 1, ..quick() };
+    let running = Running::guarded(&guards, Visibility::Sender, limits).await;
+    let (app, alice, bob) = (guards.app(), guards.user("alice"), guards.user("bob"));
+    let mut client = running.client().await;
+    let fields = [("authorization", app.as_str()), ("content-type", "application/json")];
+    let members = br#"{"members":["alice","bob"]}"#;
+    client.send("PUT", "/v1/conversations/c/members", &fields, Some(members)).await.expect(200);
+    let m1 = br#"{"sender":"alice"}"#;
+    client.send("PUT", "/v1/conversations/c/messages/m1", &fields, Some(m1)).await.expect(201);
+    for unseen in [ONE, "/v1/conversations/c/receipts/stream?message=none"] {
+        let reply = client.send("GET", unseen, &[("authorization", &bob)], None).await;
+        reply.refuses(Code::UnknownMessage);
+    }
+    let mut page = running.client().await;
+    assert_eq!(page.open(ONE, &[("authorization", &alice)]).await.status, 200);
+    client.send("GET", ONE, &[("authorization", &alice)], None).await.refuses(Code::TooManyStreams);
+    let by_app = client.send("GET", &format!("{ONE}&for_ms=1"), &[("authorization", &app)], None).await;
+    assert_eq!(by_app.status, 200, "the limit is the user's");
+    drop(page);
+    opened_soon(&mut client, &[("authorization", &alice)]).await;
+}
+
+#[tokio::test]
+async fn a_stream_outlasts_every_deadline_but_its_own() {
+    let soon = Duration::from_millis(100);
+    let limits = HttpLimits {
+        answer_timeout: soon,
+        idle_timeout: soon,
+        head_timeout: soon,
+        body_timeout: soon,
+        stream_for: 6 * soon,
+        ..quick()
+    };
+    let running = Running::over(Arc::new(ModelStore::default()), limits, Limits::default()).await;
+    let mut app = running.client().await;
+    app.put("/v1/conversations/c/members", r#"{"members":["alice","bob"]}"#).await.expect(200);
+    app.put("/v1/conversations/c/messages/m1", r#"{"sender":"alice"}"#).await.expect(201);
+    let whole = app.get(ONE).await;
+    assert!(String::from_utf8(whole.body).unwrap().ends_with("event: end\ndata: {}\n\n"));
+    assert_eq!(app.get("/healthz").await.status, 200, "the connection goes on");
+    app.is_closed().await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_cut_off_and_the_others_have_what_is_theirs() {
+    let limits = HttpLimits {
+        answer_timeout: Duration::from_millis(300),
+        stream_every: Duration::from_millis(1),
+        ..HttpLimits::default()
+    };
+    let (running, mut app) = chat(limits, 2_000, 100).await;
+    let screen: Vec<_> = (1..=100).map(|at| format!("message=m{at}")).collect();
+    let url = format!("{STREAM}?{}", screen.join("&"));
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 << 10).unwrap();
+    let mut silent = Client::over(socket.connect(running.address).await.unwrap());
+    silent.write(format!("GET {url} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
+    let mut reader = running.client().await;
+    opened(&mut reader, ONE, "").await;
+    next(&mut reader).await.unwrap();
+    for at in 0..2_000 {
+        mark(&mut app, at..at + 1, "m100").await;
+        assert_eq!(next(&mut reader).await.unwrap().counts(), one(at as u64 + 1));
+        if is_cut_off(&mut app).await {
+            return;
+        }
+    }
+    panic!("nobody was cut off");
+}
+
+/// Whether only one stream is left of two.
+async fn is_cut_off(app: &mut Client) -> bool {
+    let metrics = app.get("/metrics").await;
+    String::from_utf8(metrics.body).unwrap().contains("\nseenby_streams 1\n")
+}
+
+#[tokio::test]
+async fn a_client_that_half_closes_has_left() {
+    let (running, mut app) = chat(quick(), 2, 1).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(
+        &mut stream,
+        format!("GET {ONE} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes(),
+    )
+    .await
+    .unwrap();
+    tokio::io::AsyncWriteExt::shutdown(&mut stream).await.unwrap();
+    let mut rest = Vec::new();
+    tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await.unwrap();
+    let metrics = String::from_utf8(app.get("/metrics").await.body).unwrap();
+    assert!(metrics.contains("\nseenby_streams 0\n"));
+}
