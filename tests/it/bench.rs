@@ -215,3 +215,15 @@ fn what_cannot_be_measured_is_said() {
     refused(&flags, 2, "400d");
     assert_eq!(fs::read_dir(within).unwrap().count(), 0, "its directory is gone also then");
 }
+
+#[test]
+fn each_mark_is_an_event_of_a_stream_and_silent_clients_take_none() {
+    let args = ["streams", "--streams", "200", "--silent", "5", "--rate", "400", "--for", "1s"];
+    let (figures, printed) = bench(&args);
+    for what in ["alone", "beside_silent"] {
+        assert_eq!(number(&figures, &format!("/{what}/events")), number(&figures, &format!("/{what}/marks")));
+        assert!(number(&figures, &format!("/{what}/marks")) > 0);
+    }
+    assert!(number(&figures, "/streams") > number(&figures, "/before"), "{figures:#}");
+    assert!(printed.contains("200 streams; with its connection each takes"), "{printed}");
+}

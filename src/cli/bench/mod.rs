@@ -16,6 +16,7 @@ mod processor;
 mod report;
 mod server;
 mod start;
+mod streams;
 mod sweep;
 mod traces;
 mod up_to;
@@ -73,6 +74,8 @@ enum What {
     Sweep(sweep::Args),
     /// How long pulls take while others attack the server, on this machine alone
     Attack(attack::Args),
+    /// Memory that open streams take, and how soon marks come out of them
+    Streams(streams::Args),
 }
 
 /// What every measurement takes.
@@ -191,6 +194,7 @@ async fn measured(what: &What) -> Result<(&Common, Report), BenchError> {
         What::Idle(args) => (&args.common, idle::measure(args).await?),
         What::Sweep(args) => (&args.common, sweep::measure(args).await?),
         What::Attack(args) => (&args.common, attack::measure(args).await?),
+        What::Streams(args) => (&args.common, streams::measure(args).await?),
     })
 }
 
