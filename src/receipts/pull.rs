@@ -48,7 +48,8 @@ impl Ledger {
         }
         let settled = named.iter().all(|named| named.receipts.as_ref().is_none_or(Receipts::is_settled));
         let etag = Etag::of(&named, self.etag_key);
-        Ok(Screen { etag, named, poll: (!settled).then_some(self.pace), pace: self.pace })
+        let pace = self.pace();
+        Ok(Screen { etag, named, poll: (!settled).then_some(pace), pace })
     }
 
     /// Part of the users who have read a message, or have not, in slot order; none if it is unknown to `viewer`.
