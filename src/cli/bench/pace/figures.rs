@@ -160,7 +160,7 @@ pub(super) fn report(seed: u64, capacity: f64, marks: u32, all: &[Figures]) -> R
         report.row(figures.cells());
     }
     report.note(format!(
-        "the server can answer {capacity:.0} pulls a second of 100 messages, on one processor; asked: at the base pace; \
+        "the server can answer {capacity:.0} pulls of 100 messages in a second of processor time; asked: at the base pace; \
          answered, pace: at the end; pulls and marks ({marks} a second) are timed from when they were due"
     ));
     for figures in all {

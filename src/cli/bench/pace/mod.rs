@@ -107,19 +107,21 @@ pub(super) async fn measure(args: &Args) -> Result<Report, BenchError> {
     Ok(report(args.common.seed, capacity, args.marks, &all))
 }
 
-/// Pulls a second, with so many under way that the server is never without one.
+/// Pulls a second of the server's processor time, with so many under way that it is never without one. Where others take
+/// part of the processor, less are answered, and as many could be when they are gone.
 async fn seek(args: &Args, server: &Server, chats: Chats) -> Result<f64, BenchError> {
     let bar = Bar::new("seeking the limit", 1);
     let gateway = usize::from(args.gateway);
     let senders = Senders::begin(&server.url, screens(&chats), gateway, 2 * gateway, None).await?;
-    let began = Instant::now();
+    let before = server.process().cpu_ns();
     sleep(args.seek).await;
+    let used = server.process().cpu_ns().saturating_sub(before);
     let pulled = senders.end()?;
     bar.add(1);
     if pulled.errors > 0 {
         return Err(BenchError::Wrong(format!("{} pulls failed while the limit was sought", pulled.errors)));
     }
-    Ok(float(pulled.answered()) / began.elapsed().as_secs_f64())
+    Ok(float(pulled.answered()) * 1e9 / float(used.max(1)))
 }
 
 /// Has as many senders pull as would ask for `rate` pulls a second at the base pace, for as long as is asked.
@@ -135,8 +137,10 @@ async fn ask(args: &Args, server: &Server, load: &Load, rate: f64) -> Result<Fig
     let marks = marks(load, args.marks, args.length).await?;
     let pulls = senders.end()?;
     let asked = observer.elapsed();
-    let part = |ns: u64| float(ns) / 1e9 / before.2.elapsed().as_secs_f64();
-    let (own_share, server_share) = (part(own.cpu_ns() - before.0), part(process.cpu_ns() - before.1));
+    let took = before.2.elapsed().as_secs_f64();
+    // What threads had that have ended is not counted any more.
+    let part = |now: u64, before: u64| float(now.saturating_sub(before)) / 1e9 / took;
+    let (own_share, server_share) = (part(own.cpu_ns(), before.0), part(process.cpu_ns(), before.1));
 
     let bar = Bar::new("waiting for the base pace", 1);
     observer.wait_for_base(BACK_MAX).await;
