@@ -12,6 +12,7 @@ mod footprint;
 mod idle;
 mod load;
 mod open_loop;
+mod pace;
 mod processor;
 mod report;
 mod server;
@@ -76,6 +77,8 @@ enum What {
     Attack(attack::Args),
     /// Memory that open streams take, and how soon marks come out of them
     Streams(streams::Args),
+    /// Whether the pace follows the load, when more is asked of a server than it can answer
+    Pace(pace::Args),
 }
 
 /// What every measurement takes.
@@ -166,7 +169,7 @@ fn measure(what: &What) -> Result<(), BenchError> {
     if !cfg!(target_os = "linux") {
         return Err(BenchError::Usage("the bench reads /proc, which only Linux has".to_owned()));
     }
-    if matches!(what, What::Sweep(_) | What::Attack(_)) {
+    if matches!(what, What::Sweep(_) | What::Attack(_) | What::Pace(_)) {
         // Before the runtime begins its threads.
         processor::take_processor(processor::LOAD_PROCESSOR)?;
     }
@@ -195,6 +198,7 @@ async fn measured(what: &What) -> Result<(&Common, Report), BenchError> {
         What::Sweep(args) => (&args.common, sweep::measure(args).await?),
         What::Attack(args) => (&args.common, attack::measure(args).await?),
         What::Streams(args) => (&args.common, streams::measure(args).await?),
+        What::Pace(args) => (&args.common, pace::measure(args).await?),
     })
 }
 

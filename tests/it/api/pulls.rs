@@ -126,6 +126,28 @@ async fn where_nothing_can_change_any_more_a_client_is_told_to_stop() {
 }
 
 #[tokio::test]
+async fn a_pace_that_is_stretched_is_told_in_the_body_and_where_there_is_none() {
+    let (running, mut client) = small_chat().await;
+    for (every_ms, max_age) in [(5_000, "private, max-age=5"), (2_500, "private, max-age=2")] {
+        running.ledger.set_pace(every_ms);
+        let full = client.get(ONE).await;
+        assert_eq!(full.expect(200)["poll"], json!({"every_ms": every_ms, "for_ms": 20000}));
+        assert_eq!(full.field("cache-control"), Some(max_age));
+        let etag = full.field("etag").unwrap().to_owned();
+        let unchanged = client.pull(ONE, &etag).await;
+        assert_eq!((unchanged.status, unchanged.field("cache-control")), (304, Some(max_age)));
+        let pulls = json!({"pulls": [{"conversation": "c", "messages": ["m1"]}]}).to_string();
+        let query = client.post("/v1/receipts/query", &pulls).await.expect(200);
+        assert_eq!(query["poll"]["every_ms"], every_ms);
+    }
+    running.ledger.set_pace(5_000);
+    let before = client.get(ONE).await;
+    running.ledger.set_pace(2_000);
+    let etag = before.field("etag").unwrap();
+    assert_eq!(client.pull(ONE, etag).await.status, 304, "the pace is no part of the name");
+}
+
+#[tokio::test]
 async fn a_pull_names_1_to_100_messages_each_once() {
     let (_running, mut client) = small_chat().await;
     assert_eq!(client.get(&screen(0, 100)).await.expect(200)["receipts"].as_array().unwrap().len(), 100);
