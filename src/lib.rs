@@ -65,6 +65,17 @@
 //!   the answer is a 304 without a body; with `changed=1` only what differs is listed.
 //! - `poll` says how to go on: every 2 seconds, or not at all once everybody has read everything. Under load it says a
 //!   longer time: `process/load` measures, `domain/pace` decides, and [`cli`]`/serve` brings the two together.
+//!
+//! # A stream, from top to bottom
+//!
+//! `GET /v1/conversations/c/receipts/stream?message=m1`
+//!
+//! - `http/stream` finds room for it and answers with what a pull would say, as the first event of a body without end.
+//! - Then it sleeps for as long as it must be silent, and until [`store::Changes`] says that something of the conversation
+//!   was published, which the commit thread tells right after it has.
+//! - `receipts/stream` looks again, and compares with what it showed last: the difference is the next event. Nothing is
+//!   queued, so a client that is slow is told more at once, not later.
+//! - `http/watch` and `http/watched` see to it that a client that takes nothing is cut off, and one that leaves makes room.
 
 pub mod access;
 pub mod cli;

@@ -79,7 +79,7 @@ mod with_tools {
         let outputs: Vec<_> = output.split(&format!("\n{END_OF_STEP}\n")).collect();
         assert_eq!(outputs.len(), steps.len() + 1);
         for (step, output) in steps.iter().zip(outputs) {
-            let output: Vec<_> = output.trim_end_matches('\n').lines().collect();
+            let output: Vec<_> = output.lines().filter(|line| !line.is_empty()).collect();
             let shown: Vec<_> = step.prints.iter().filter(|line| !line.is_empty()).collect();
             let same = output.len() == shown.len()
                 && output.iter().zip(&shown).all(|(is, shown)| matches(shown, is));
