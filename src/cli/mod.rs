@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod keys;
+mod measure;
 mod replay;
 mod serve;
 mod token;
