@@ -12,11 +12,11 @@
 //! http       the wire: routes, problems, limits        never the store
 //! access     who calls: API keys, user tokens, their files
 //! client     the wire from the other side              shapes only
-//! process    config, clock, logs, metrics, shutdown
+//! process    config, clock, load, logs, metrics, shutdown
 //! receipts   the use-cases: register, mark, pull, forget, sweep, users
 //! store      one contract, several engines: model, embedded
 //! wire       the shapes that travel, as serde types
-//! domain     ids, rosters and slots, pages, receipts and their names, limits: std only
+//! domain     ids, rosters and slots, pages, receipts and their names, pace, limits: std only
 //! ```
 //!
 //! The same verb names the same file on each floor: [`http`]`/marks` → [`receipts`]`/mark` →
@@ -63,7 +63,8 @@
 //!   long. The page keeps a count beside each column of bits, so nothing is counted.
 //! - [`domain::Etag`] names what was found by generation and count. If the client's `If-None-Match` names the same,
 //!   the answer is a 304 without a body; with `changed=1` only what differs is listed.
-//! - `poll` says how to go on: every 2 seconds, or not at all once everybody has read everything.
+//! - `poll` says how to go on: every 2 seconds, or not at all once everybody has read everything. Under load it says a
+//!   longer time: `process/load` measures, `domain/pace` decides, and [`cli`]`/serve` brings the two together.
 
 pub mod access;
 pub mod cli;

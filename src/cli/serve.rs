@@ -13,13 +13,15 @@ use tokio::{
 use super::{EXIT_USAGE, complain, hand_over, print_line};
 use crate::{
     access::{KeyFileError, Keyring, TokenLimits},
-    domain::{EtagKey, Limits},
+    domain::{EtagKey, Limits, Stretch},
     http::{self, HttpLimits, Server},
     process::{
         clock::Clock,
         config::{self, Config},
         etag_key,
         listen::{self, Bound, ListenError, Listener},
+        load::{Load, Meter},
+        metrics::Metrics,
         open_files, shutdown, telemetry,
     },
     receipts::Ledger,
@@ -192,7 +194,9 @@ async fn serve_until_stopped(
         Listener::Unix(listener) => http::Listener::Unix(net::UnixListener::from_std(listener)?),
     };
     let sweep = spawn_sweep(ledger.clone(), Clock::System, config.sweep_every);
-    let server = Server::new(ledger.clone(), Clock::System, http_limits(config), Arc::default())
+    let metrics = Arc::new(Metrics::new());
+    let pace = spawn_pace(ledger.clone(), config.stretch(), metrics.clone());
+    let server = Server::new(ledger.clone(), Clock::System, http_limits(config), metrics)
         .with_access(keys, config.visibility)
         .with_origins(&config.cors_origin.0);
 
@@ -206,6 +210,7 @@ async fn serve_until_stopped(
     }
     drop(file);
     sweep.abort();
+    pace.abort();
     ledger.close().await?;
     tracing::info!("stopped");
     Ok(answered)
@@ -285,6 +290,36 @@ fn spawn_sweep(ledger: Ledger, clock: Clock, every: Duration) -> JoinHandle<()> 
                     tracing::error!(%error, "sweeping no more");
                     return;
                 }
+            }
+        }
+    })
+}
+
+/// Has the pace follow the load, a second at a time.
+fn spawn_pace(ledger: Ledger, mut stretch: Stretch, metrics: Arc<Metrics>) -> JoinHandle<()> {
+    metrics.paced(Duration::from_millis(stretch.every_ms()), &Load::default());
+    tokio::spawn(async move {
+        let mut meter = Meter::begin(&ledger.vitals());
+        loop {
+            let (load, took) = meter.look(|| ledger.vitals()).await;
+            let was_stretched = stretch.is_stretched();
+            let every_ms = stretch.look(load.most(), took);
+            ledger.set_pace(every_ms);
+            metrics.paced(Duration::from_millis(every_ms), &load);
+            let Load { processor, waiting, commit } = load;
+            match (was_stretched, stretch.is_stretched()) {
+                (false, true) => {
+                    tracing::info!(
+                        every_ms,
+                        processor,
+                        waiting,
+                        commit,
+                        "pulls are asked to come more rarely"
+                    );
+                }
+                (true, false) => tracing::info!(every_ms, "pulls are asked to come as often as before"),
+                (true, true) => tracing::debug!(every_ms, processor, waiting, commit, "stretched"),
+                (false, false) => {}
             }
         }
     })

@@ -7,6 +7,7 @@ mod hidden;
 mod id;
 mod limits;
 mod message;
+mod pace;
 mod page;
 mod position;
 mod pull;
@@ -22,10 +23,11 @@ pub use message::{
     Audience, Generation, Message, ORDER_MAX, Order, Refusal, RegisterOutcome, Registered, Registration,
     next_order,
 };
+pub use pace::{Pace, Stretch};
 pub use page::{AskedEach, Outline, PAGE_MESSAGES_MAX, Page};
 pub use position::{Position, Positions};
 pub(crate) use pull::mix;
-pub use pull::{Etag, EtagKey, Named, Pace, Receipts};
+pub use pull::{Etag, EtagKey, Named, Receipts};
 pub use retention::{ExpiresAt, Retention, Timestamp};
 pub use roster::{Members, RosterChange};
 pub use slot::{Slot, SlotSet};

@@ -1,4 +1,4 @@
-//! The pull contract: what is known of a message, the `ETag` that names it, and the pace of pulling.
+//! The pull contract: what is known of a message, and the `ETag` that names it.
 
 use std::{fmt, hash::Hasher as _};
 
@@ -36,22 +36,6 @@ pub struct Named {
     pub message: MessageId,
     /// What is known of it.
     pub receipts: Option<Receipts>,
-}
-
-/// How a client should go on pulling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
-    /// Milliseconds from one pull to the next.
-    pub every_ms: u64,
-    /// For at most so many milliseconds from when the messages came on screen.
-    pub for_ms: u64,
-}
-
-impl Default for Pace {
-    /// Every 2 seconds, for at most 20.
-    fn default() -> Self {
-        Self { every_ms: 2_000, for_ms: 20_000 }
-    }
 }
 
 /// What names of receipts are made with. Whoever knows it can read counts of hidden users' marks out of them, and how many

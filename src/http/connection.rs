@@ -237,7 +237,8 @@ pub(super) async fn say(server: &Server, mut stream: Stream, failure: Failure) {
 async fn linger(server: &Server, mut stream: Stream) {
     let waits = async {
         stream.shutdown().await?;
-        let mut waste = [0; 4096];
+        // Not part of what every connection takes up from its beginning.
+        let mut waste = vec![0; 4096];
         while stream.read(&mut waste).await? > 0 {
             // There may be no end of it, and it is nothing.
             yield_now().await;

@@ -10,10 +10,15 @@ use std::{
 };
 
 use rustix::net::{RecvFlags, recv};
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
 };
+
+/// Bytes that wait in the kernel, beside those on their way: beyond that the socket takes no more. As many as hyper is
+/// given at a time.
+const UNSENT_BYTES: u32 = 16 << 10;
 
 /// A bound listener.
 #[derive(Debug)]
@@ -33,6 +38,8 @@ impl Listener {
                 // An answer is one small write: it must not wait for the acknowledgement of the one before.
                 // Fails only if the peer is gone already, which the first read will tell.
                 let _ = stream.set_nodelay(true);
+                // What a client does not take is soon noticed, and not up to megabytes of it kept by the kernel.
+                let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES);
                 Ok((Stream::Tcp(stream), Some(address.ip())))
             }
             Self::Unix(listener) => Ok((Stream::Unix(listener.accept().await?.0), None)),

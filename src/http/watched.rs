@@ -51,22 +51,33 @@ impl Watched {
     }
 }
 
+impl Watched {
+    /// Reads from the socket, when it is the connection's turn.
+    fn poll_read_on(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.watch.poll_may_read(cx));
+        let before = into.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(cx, into);
+        if matches!(outcome, Poll::Ready(Ok(()))) {
+            self.watch.state().has_read(into.filled().len() - before);
+        }
+        outcome
+    }
+}
+
 impl AsyncRead for Watched {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.sniffed.is_empty() {
-            let count = this.sniffed.len().min(into.remaining());
-            into.put_slice(&this.sniffed[..count]);
-            this.sniffed.advance(count);
-            return Poll::Ready(Ok(()));
+        if this.sniffed.is_empty() {
+            return this.poll_read_on(cx, into);
         }
-        ready!(this.watch.poll_may_read(cx));
-        let before = into.filled().len();
-        let outcome = Pin::new(&mut this.stream).poll_read(cx, into);
-        if matches!(outcome, Poll::Ready(Ok(()))) {
-            this.watch.state().has_read(into.filled().len() - before);
+        let count = this.sniffed.len().min(into.remaining());
+        into.put_slice(&this.sniffed[..count]);
+        this.sniffed.advance(count);
+        // hyper doubles its buffer for a head that comes in two pieces.
+        if this.sniffed.is_empty() && into.remaining() > 0 {
+            let _ = this.poll_read_on(cx, into);
         }
-        outcome
+        Poll::Ready(Ok(()))
     }
 }
 

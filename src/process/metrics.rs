@@ -15,6 +15,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use super::load::Load;
 use crate::receipts::Vitals;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -26,6 +27,11 @@ struct Request {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
     route: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Part {
+    of: &'static str,
 }
 
 /// The metrics of one process. Counting is cheap and may be done from anywhere.
@@ -40,6 +46,9 @@ pub struct Metrics {
     connections_refused: Counter,
     streams: Gauge,
     streams_refused: Counter,
+    poll_every: Gauge<f64, AtomicU64>,
+    load: Gauge<f64, AtomicU64>,
+    load_parts: Family<Part, Gauge<f64, AtomicU64>>,
     store: Store,
 }
 
@@ -79,9 +88,13 @@ impl Metrics {
             connections_refused: Counter::default(),
             streams: Gauge::default(),
             streams_refused: Counter::default(),
+            poll_every: Gauge::default(),
+            load: Gauge::default(),
+            load_parts: Family::default(),
             store: Store::default(),
         };
         metrics.register_http();
+        metrics.register_pace();
         metrics.register_store();
         metrics
     }
@@ -101,6 +114,18 @@ impl Metrics {
         registry.register("http_connections_refused", "Connections over the limit", refused);
         registry.register("streams", "Streams of receipts open", self.streams.clone());
         registry.register("streams_refused", "Streams over a limit", self.streams_refused.clone());
+    }
+
+    fn register_pace(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "poll_every_seconds",
+            "How often clients are told to pull",
+            self.poll_every.clone(),
+        );
+        let load = "What pulls are stretched by: 1 is as much as there should be";
+        registry.register("load", load, self.load.clone());
+        registry.register("load_part", "What that load is the most of", self.load_parts.clone());
     }
 
     fn register_store(&mut self) {
@@ -127,6 +152,15 @@ impl Metrics {
     /// A pull was answered, with something new or without.
     pub fn pulled(&self, unchanged: bool) {
         if unchanged { &self.pulls_unchanged } else { &self.pulls_changed }.inc();
+    }
+
+    /// Clients are told to pull this often, under this load.
+    pub fn paced(&self, every: Duration, load: &Load) {
+        self.poll_every.set(every.as_secs_f64());
+        self.load.set(load.most());
+        for (of, part) in load.parts() {
+            self.load_parts.get_or_create(&Part { of }).set(part);
+        }
     }
 
     /// A connection is open until the value is dropped.
@@ -191,6 +225,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.answered("/v1/marks", 200, Duration::from_millis(3));
         metrics.pulled(true);
+        metrics.paced(Duration::from_secs(5), &Load { processor: 0.5, waiting: 1.5, commit: 0.0 });
         let open = metrics.connection_opened();
         let text = metrics.scrape(&Vitals { can_commit: true, commits: 7, ..Vitals::default() }).unwrap();
         for line in [
@@ -198,6 +233,9 @@ mod tests {
             "seenby_http_request_seconds_count{route=\"/v1/marks\"} 1",
             "seenby_pulls_unchanged_total 1",
             "seenby_http_connections 1",
+            "seenby_poll_every_seconds 5.0",
+            "seenby_load 1.5",
+            "seenby_load_part{of=\"processor\"} 0.5",
             "seenby_store_can_commit 1",
             "seenby_store_commits_total 7",
         ] {

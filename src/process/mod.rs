@@ -1,4 +1,4 @@
-//! What surrounds the server as a process: configuration, clock, logs, metrics, listening, shutdown.
+//! What surrounds the server as a process: configuration, clock, load, logs, metrics, listening, shutdown.
 //!
 //! Knows nothing of HTTP. Read `config` first.
 
@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod etag_key;
 pub mod listen;
+pub mod load;
 pub mod metrics;
 pub mod open_files;
 pub mod shutdown;

@@ -21,17 +21,24 @@ pub use crate::store::{
     Vitals,
 };
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use crate::{
     domain::{EtagKey, Limits, Pace, Retention},
     store::AnyStore,
 };
 
-/// The use-cases over one store. Cloning shares the store.
+/// The use-cases over one store. Clones share the store and the pace.
 #[derive(Clone)]
 pub struct Ledger {
     store: AnyStore,
     retention: Retention,
     pace: Pace,
+    /// What `pace.every_ms` is at present.
+    every_ms: Arc<AtomicU64>,
     limits: Limits,
     etag_key: EtagKey,
 }
@@ -47,7 +54,8 @@ impl Ledger {
     /// are asked to come at `pace`.
     #[must_use]
     pub fn new(store: AnyStore, retention: Retention, pace: Pace, limits: Limits) -> Self {
-        Self { store, retention, pace, limits, etag_key: EtagKey::default() }
+        let every_ms = Arc::new(AtomicU64::new(pace.every_ms));
+        Self { store, retention, pace, every_ms, limits, etag_key: EtagKey::default() }
     }
 
     /// The same, with a secret that names of receipts are made with.
@@ -60,6 +68,17 @@ impl Ledger {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// How pulls are asked to come at present.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        Pace { every_ms: self.every_ms.load(Ordering::Relaxed), ..self.pace }
+    }
+
+    /// Asks pulls to come every so many milliseconds from now on. Clients learn of it when they next pull.
+    pub fn set_pace(&self, every_ms: u64) {
+        self.every_ms.store(every_ms, Ordering::Relaxed);
     }
 
     /// What the store can say of itself.

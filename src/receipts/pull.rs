@@ -46,7 +46,7 @@ impl Ledger {
                 receipts,
             }));
         }
-        Ok(Screen { etag: self.name(&named), poll: self.poll(&named), named, pace: self.pace })
+        Ok(Screen { etag: self.name(&named), poll: self.poll(&named), named, pace: self.pace() })
     }
 
     /// Names these receipts.
@@ -57,7 +57,7 @@ impl Ledger {
     /// How to go on with these.
     pub(super) fn poll(&self, named: &[Named]) -> Option<Pace> {
         let settled = named.iter().all(|named| named.receipts.as_ref().is_none_or(Receipts::is_settled));
-        (!settled).then_some(self.pace)
+        (!settled).then_some(self.pace())
     }
 
     /// Part of the users who have read a message, or have not, in slot order; none if it is unknown to `viewer`.

@@ -157,6 +157,8 @@ pub struct Vitals {
     pub commits: u64,
     /// Writes that those commits carried.
     pub writes: u64,
+    /// Writes that were let in and are not answered yet.
+    pub writes_waiting: u64,
     /// Bytes of journal on disk.
     pub journal_bytes: u64,
     /// Checkpoints completed since the start.

@@ -199,6 +199,24 @@ fn attacks_are_made_and_no_answered_mark_is_lost() {
 }
 
 #[test]
+fn the_pace_is_watched_under_more_than_the_server_can_answer() {
+    let _alone = PROCESSOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let args =
+        ["pace", "--messages", "40", "--factor", "0.1", "--factor", "3", "--for", "4s", "--seek", "500ms"];
+    let few = ["--gateway", "8", "--marks", "20", "--", "--poll-every", "1s", "--poll-every-max", "2s"];
+    let (figures, printed) = bench(&[&args[..], &few].concat());
+    let demands = figures["demands"].as_array().unwrap();
+    assert_eq!(demands.len(), 2);
+    assert!(number(&demands[1], "/clients") > number(&demands[0], "/clients"));
+    for (demand, factor) in demands.iter().zip(["0.1x", "3x"]) {
+        assert!(printed.lines().any(|line| line.starts_with(factor)), "{printed}");
+        assert_eq!(demand["paces"][0][1], 1_000, "it begins at the base: {demand:#}");
+        assert!(number(demand, "/answered") > 0 && number(demand, "/marks/answered") > 0);
+        assert_eq!((number(demand, "/errors"), number(demand, "/marks/lost")), (0, 0), "{demand:#}");
+    }
+}
+
+#[test]
 fn what_cannot_be_measured_is_said() {
     let refused = |args: &[&str], code: i32, why: &str| {
         let output = Command::new(binary()).args(args).output().unwrap();
@@ -214,4 +232,16 @@ fn what_cannot_be_measured_is_said() {
     let flags = ["bench", "footprint", "--messages", "20", "--within", within, "--", "--retention", "400d"];
     refused(&flags, 2, "400d");
     assert_eq!(fs::read_dir(within).unwrap().count(), 0, "its directory is gone also then");
+}
+
+#[test]
+fn each_mark_is_an_event_of_a_stream_and_silent_clients_take_none() {
+    let args = ["streams", "--streams", "200", "--silent", "5", "--rate", "400", "--for", "1s"];
+    let (figures, printed) = bench(&args);
+    for what in ["alone", "beside_silent"] {
+        assert_eq!(number(&figures, &format!("/{what}/events")), number(&figures, &format!("/{what}/marks")));
+        assert!(number(&figures, &format!("/{what}/marks")) > 0);
+    }
+    assert!(number(&figures, "/streams") > number(&figures, "/before"), "{figures:#}");
+    assert!(printed.contains("200 streams; with its connection each takes"), "{printed}");
 }

@@ -13,6 +13,7 @@ from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
 # anybody, where there is no access control; app; user.
 CALLER = os.environ["CALLER"]
 PULL_MESSAGES_MAX = 100
+STREAM_FOR_MS = int(os.environ["STREAM_FOR_MS"])
 ID_BYTES_MAX = 128
 
 
@@ -109,6 +110,11 @@ def pulls_name_too_many(case):
     return operation_id(case) == "Query" and len(pairs(case)) > PULL_MESSAGES_MAX
 
 
+def stream_lasts_too_long(case):
+    """How long a stream may last is a setting of the server."""
+    return operation_id(case) == "Stream" and int(case.query.get("for_ms", 0)) > STREAM_FOR_MS
+
+
 def nobody_is_asked(case):
     """Whether a conversation has a roster is no matter of the request's shape: without one an audience is needed."""
     return operation_id(case) == "Register" and "audience" not in case.body
@@ -120,6 +126,7 @@ RULES = [
     ("bad-request", app_names_no_reader),
     ("bad-request", user_joins_and_leaves),
     ("bad-request", pair_is_named_twice),
+    ("bad-request", stream_lasts_too_long),
     ("too-many-items", pulls_name_too_many),
     ("no-audience", nobody_is_asked),
 ]

@@ -11,7 +11,9 @@ mod footprint;
 mod idle;
 mod load;
 mod open_loop;
+mod pace;
 mod start;
+mod streams;
 mod sweep;
 mod traces;
 mod up_to;
@@ -72,6 +74,10 @@ enum What {
     Sweep(sweep::Args),
     /// How long pulls take while others attack the server, on this machine alone
     Attack(attack::Args),
+    /// Memory that open streams take, and how soon marks come out of them
+    Streams(streams::Args),
+    /// Whether the pace follows the load, when more is asked of a server than it can answer
+    Pace(pace::Args),
 }
 
 /// What every measurement takes.
@@ -129,7 +135,7 @@ fn measure(what: &What) -> Result<(), BenchError> {
     if !cfg!(target_os = "linux") {
         return Err(BenchError::Usage("the bench reads /proc, which only Linux has".to_owned()));
     }
-    if matches!(what, What::Sweep(_) | What::Attack(_)) {
+    if matches!(what, What::Sweep(_) | What::Attack(_) | What::Pace(_)) {
         // Before the runtime begins its threads.
         processor::take_processor(processor::LOAD_PROCESSOR)?;
     }
@@ -157,6 +163,8 @@ async fn measured(what: &What) -> Result<(&Common, Report), BenchError> {
         What::Idle(args) => (&args.common, idle::measure(args).await?),
         What::Sweep(args) => (&args.common, sweep::measure(args).await?),
         What::Attack(args) => (&args.common, attack::measure(args).await?),
+        What::Streams(args) => (&args.common, streams::measure(args).await?),
+        What::Pace(args) => (&args.common, pace::measure(args).await?),
     })
 }
 

@@ -128,7 +128,7 @@ pub(super) async fn time_pulls(load: &Load, rate: f64, length: Duration) -> Resu
 }
 
 /// In milliseconds, the time that so many of 100 do not exceed.
-fn part(sorted: &[Duration], per_cent: usize) -> f64 {
+pub(super) fn part(sorted: &[Duration], per_cent: usize) -> f64 {
     let at = sorted.len().saturating_sub(1) * per_cent / 100;
     sorted.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e3)
 }

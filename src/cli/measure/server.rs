@@ -155,6 +155,11 @@ impl Server {
 pub(in crate::cli) struct Process(u32);
 
 impl Process {
+    /// The one that this runs in.
+    pub(in crate::cli) fn own() -> Self {
+        Self(std::process::id())
+    }
+
     fn read(self, file: &str) -> String {
         fs::read_to_string(format!("/proc/{}/{file}", self.0)).unwrap_or_default()
     }
@@ -261,7 +266,7 @@ mod tests {
 
     #[test]
     fn this_process_has_memory_and_uses_a_processor() {
-        let own = Process(std::process::id());
+        let own = Process::own();
         assert!(own.resident() > 0 && own.resident_most() > 0 && own.cpu_ns() > 0);
     }
 }

@@ -136,6 +136,7 @@ fn success(route: &Route, status: u16, answers: &Content) -> Value {
     let mut response = json!({ "description": about::success(route.call, status) });
     let content = match answers {
         Content::Json(schema) => Some(json!({ "application/json": { "schema": schema } })),
+        Content::Events(schema) => Some(json!({ "text/event-stream": { "schema": schema } })),
         Content::Text(media_type) => Some(json!({ *media_type: { "schema": { "type": "string" } } })),
         Content::None => None,
     };

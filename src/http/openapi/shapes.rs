@@ -38,12 +38,13 @@ pub(super) struct Shape {
 pub(super) enum Content {
     None,
     Json(Value),
+    /// Server-sent events, each of this schema.
+    Events(Value),
     /// A text of this media type.
     Text(&'static str),
 }
 
 const PLAIN: Content = Content::Text("text/plain; charset=utf-8");
-const EVENTS: Content = Content::Text("text/event-stream");
 const OPEN_METRICS: Content = Content::Text("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// The shapes of a call.
@@ -51,7 +52,7 @@ pub(super) fn of(call: Call, schemas: &mut Schemas) -> Shape {
     let shape = |tag, answers| Shape { tag, takes: None, answers };
     match call {
         Call::Pull => shape(PULLS, schemas.json::<PullResponse>()),
-        Call::Stream => shape(PULLS, EVENTS),
+        Call::Stream => shape(PULLS, Content::Events(event(&schemas.answer::<PullResponse>()))),
         Call::Query => schemas.takes::<QueryRequest, QueryResponse>(PULLS),
         Call::Readers | Call::NotReaders => shape(PULLS, schemas.json::<ReadersResponse>()),
         Call::Mark => schemas.takes::<MarkRequest, MarkResponse>(MARKS),
@@ -74,6 +75,32 @@ pub(super) fn of(call: Call, schemas: &mut Schemas) -> Shape {
         Call::Metrics => shape(SERVER, OPEN_METRICS),
         Call::OpenApi => shape(SERVER, Content::Json(serde_json::json!({ "type": "object" }))),
     }
+}
+
+/// One event of a stream: some receipts, as JSON in a text, or the end.
+fn event(receipts: &Value) -> Value {
+    let event = |name: &str, about: &str, data: Value| {
+        serde_json::json!({
+            "type": "object",
+            "description": about,
+            "properties": {
+                "id": { "type": "string", "description": "For Last-Event-ID." },
+                "event": { "const": name },
+                "data": data,
+            },
+            "required": ["id", "event", "data"],
+        })
+    };
+    let json = serde_json::json!({
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": receipts,
+    });
+    let (some, end) = ("What is known of some messages.", "The time of the stream is over.");
+    serde_json::json!({ "oneOf": [
+        event("receipts", some, json),
+        event("end", end, serde_json::json!({ "type": "string", "const": "{}" })),
+    ] })
 }
 
 /// Schemas by name, gathered while they are asked for.

@@ -17,7 +17,7 @@ pub use setting::{Chosen, ConfigError, Origin, Setting};
 pub use value::{Bytes, ListenAddress, Origins};
 
 use super::telemetry::{LogFilter, LogFormat};
-use crate::domain::{Pace, Retention, Visibility};
+use crate::domain::{Pace, Retention, Stretch, Visibility};
 use layers::{Layers, bad_value, find};
 use value::Value;
 
@@ -97,7 +97,8 @@ settings! {
         poll_every: Duration = "2s", "10ms" to "1h";
         /// For how long clients are told to pull, from when the messages came on screen.
         poll_for: Duration = "20s", "10ms" to "1d";
-        /// Up to what `poll_every` may be stretched under load. Nothing stretches it yet.
+        /// Up to what `poll_every` is stretched under load, in whole seconds; with the value of `poll_every` it never is. From
+        /// there on clients wait longer for their answers.
         poll_every_max: Duration = "10s", "10ms" to "1h";
     }
     "Streams" {
@@ -228,12 +229,18 @@ impl Config {
     /// How clients are told to pull.
     #[must_use]
     pub fn pace(&self) -> Pace {
-        let whole_ms = |duration: Duration| {
-            u64::try_from(duration.as_millis())
-                .expect("invariant: the limits are far below 500 million years")
-        };
         Pace { every_ms: whole_ms(self.poll_every), for_ms: whole_ms(self.poll_for) }
     }
+
+    /// What makes that pace follow the load.
+    #[must_use]
+    pub fn stretch(&self) -> Stretch {
+        Stretch::new(whole_ms(self.poll_every), whole_ms(self.poll_every_max))
+    }
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).expect("invariant: the limits are far below 500 million years")
 }
 
 /// Why a listener that other machines can reach is refused; continues a sentence that names it.

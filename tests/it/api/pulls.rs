@@ -126,6 +126,28 @@ async fn where_nothing_can_change_any_more_a_client_is_told_to_stop() {
 }
 
 #[tokio::test]
+async fn a_pace_that_is_stretched_is_told_in_the_body_and_where_there_is_none() {
+    let (running, mut client) = small_chat().await;
+    for (every_ms, max_age) in [(5_000, "private, max-age=5"), (2_500, "private, max-age=2")] {
+        running.ledger.set_pace(every_ms);
+        let full = client.get(ONE).await;
+        assert_eq!(full.expect(200)["poll"], json!({"every_ms": every_ms, "for_ms": 20000}));
+        assert_eq!(full.field("cache-control"), Some(max_age));
+        let etag = full.field("etag").unwrap().to_owned();
+        let unchanged = client.pull(ONE, &etag).await;
+        assert_eq!((unchanged.status, unchanged.field("cache-control")), (304, Some(max_age)));
+        let pulls = json!({"pulls": [{"conversation": "c", "messages": ["m1"]}]}).to_string();
+        let query = client.post("/v1/receipts/query", &pulls).await.expect(200);
+        assert_eq!(query["poll"]["every_ms"], every_ms);
+    }
+    running.ledger.set_pace(5_000);
+    let before = client.get(ONE).await;
+    running.ledger.set_pace(2_000);
+    let etag = before.field("etag").unwrap();
+    assert_eq!(client.pull(ONE, etag).await.status, 304, "the pace is no part of the name");
+}
+
+#[tokio::test]
 async fn a_pull_names_1_to_100_messages_each_once() {
     let (_running, mut client) = small_chat().await;
     assert_eq!(client.get(&screen(0, 100)).await.expect(200)["receipts"].as_array().unwrap().len(), 100);
@@ -137,16 +159,66 @@ async fn a_pull_names_1_to_100_messages_each_once() {
     client.get(&format!("{ONE}&message=")).await.refuses(Code::BadId);
 }
 
+/// A group of 2,000 with 20 messages, each of which 1,200 have read.
+async fn large_group() -> (Running, Client) {
+    let running = Running::start().await;
+    let mut client = running.client().await;
+    let members: Vec<_> = (0..2_000).map(|at| format!("u{at}")).collect();
+    let body = json!({"members": members}).to_string();
+    client.put("/v1/conversations/c/members", &body).await.expect(200);
+    let entries: Vec<_> = (1..=20).map(|at| json!({"id": format!("m{at}"), "sender": "u0"})).collect();
+    client.post("/v1/conversations/c/messages", &json!({"messages": entries}).to_string()).await.expect(200);
+    for some in members[1..=1_200].chunks(600) {
+        let marks: Vec<_> = some
+            .iter()
+            .map(|reader| json!({"conversation": "c", "reader": reader, "up_to": "m20"}))
+            .collect();
+        client.post("/v1/marks", &json!({"marks": marks}).to_string()).await.expect(200);
+    }
+    (running, client)
+}
+
 #[tokio::test]
 async fn an_unchanged_pull_is_small() {
-    let (_running, mut client) = long_chat(20).await;
+    let (_running, mut client) = large_group().await;
     for (url, bytes_max) in [(ONE.to_owned(), 200), (screen(1, 21), 240)] {
         let full = client.get(&url).await;
         let unchanged = client.pull(&url, full.field("etag").unwrap()).await;
         assert_eq!(unchanged.status, 304);
-        println!("{} bytes unchanged, {} in full", unchanged.bytes, full.bytes);
         assert!(unchanged.bytes <= bytes_max, "{} bytes: {unchanged:?}", unchanged.bytes);
     }
+}
+
+#[tokio::test]
+async fn a_pull_of_which_one_message_has_changed_is_small() {
+    let (_running, mut client) = large_group().await;
+    let url = format!("{}&changed=1", screen(1, 21));
+    let etag = client.get(&url).await.field("etag").unwrap().to_owned();
+    mark(&mut client, "u1999", "m17").await;
+    let changed = client.pull(&url, &etag).await;
+    assert_eq!(changed.expect(200)["receipts"], json!([{"message": "m17", "read": 1201, "of": 1999}]));
+    assert!(changed.bytes <= 350, "{} bytes: {changed:?}", changed.bytes);
+}
+
+#[tokio::test]
+async fn a_look_of_20_seconds_takes_11_pulls_and_6_kb_though_each_brings_something() {
+    let (_running, mut client) = large_group().await;
+    let url = format!("{ONE}&changed=1");
+    let first = client.get(&url).await;
+    let poll = first.expect(200)["poll"].clone();
+    let pulls = 1 + poll["for_ms"].as_u64().unwrap() / poll["every_ms"].as_u64().unwrap();
+    assert_eq!(pulls, 11);
+    let request = |fields: &str| format!("GET {url} HTTP/1.1\r\nhost: 127.0.0.1:7400\r\n{fields}\r\n").len();
+    let mut bytes = request("") + first.bytes;
+    let mut etag = first.field("etag").unwrap().to_owned();
+    for at in 1..pulls {
+        mark(&mut client, &format!("u{}", 1_500 + at), "m1").await;
+        let changed = client.pull(&url, &etag).await;
+        assert_eq!(changed.status, 200);
+        bytes += request(&format!("if-none-match: {etag}\r\n")) + changed.bytes;
+        changed.field("etag").unwrap().clone_into(&mut etag);
+    }
+    assert!(bytes <= 6_000, "{bytes} bytes");
 }
 
 #[tokio::test]

@@ -29,6 +29,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    /// The use-cases behind it.
+    pub(crate) ledger: Ledger,
     clock: Clock,
     stop: oneshot::Sender<()>,
     served: JoinHandle<Drained>,
@@ -83,7 +85,7 @@ impl Running {
     ) -> Self {
         let clock = Clock::manual(BEGIN_MS);
         let ledger = Ledger::new(store, Retention::default(), Pace::default(), limits);
-        let server = Server::new(ledger, clock.clone(), http, Arc::new(Metrics::new()));
+        let server = Server::new(ledger.clone(), clock.clone(), http, Arc::new(Metrics::new()));
         let server = Arc::new(dress(server));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -92,7 +94,7 @@ impl Running {
             let _ = stopped.await;
         };
         let served = tokio::spawn(serve(Listener::Tcp(listener), server, stopped, drain));
-        Self { address, clock, stop, served, _directory: None }
+        Self { address, ledger, clock, stop, served, _directory: None }
     }
 
     pub(crate) async fn client(&self) -> Client {

@@ -27,7 +27,7 @@ const FLOORS: [(&str, &[&str]); 9] = [
 ];
 
 /// Where a crate may be named, in `src`.
-const PLACES: [(&str, &[&str]); 17] = [
+const PLACES: [(&str, &[&str]); 18] = [
     ("sled", &["store/embedded"]),
     ("bincode", &["store/embedded"]),
     ("hyper", &["http", "client"]),
@@ -45,6 +45,7 @@ const PLACES: [(&str, &[&str]); 17] = [
     ("plotters", &["cli/simulate"]),
     ("schemars", &["wire", "http/openapi"]),
     ("listenfd", &["process/listen"]),
+    ("socket2", &["http/listener"]),
 ];
 
 /// `std` only: whatever is a dependency has no place here.

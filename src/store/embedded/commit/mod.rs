@@ -87,6 +87,8 @@ pub(super) struct Pulse {
     /// Whether a checkpoint was asked for that has not begun yet.
     pub(super) wished: AtomicBool,
     pub(super) queued_bytes: AtomicUsize,
+    /// Writes that were let in and are not answered yet.
+    pub(super) waiting: AtomicU64,
     pub(super) commits: AtomicU64,
     pub(super) writes: AtomicU64,
     pub(super) journal_bytes: AtomicU64,

@@ -217,6 +217,7 @@ impl Store for EmbeddedStore {
             messages: self.hot.messages(),
             commits: self.pulse.commits.load(Ordering::Relaxed),
             writes: self.pulse.writes.load(Ordering::Relaxed),
+            writes_waiting: self.pulse.waiting.load(Ordering::Relaxed),
             journal_bytes: self.pulse.journal_bytes.load(Ordering::Relaxed),
             checkpoints: self.pulse.checkpoints.load(Ordering::Relaxed),
             hot_bytes: self.hot.bytes(),

@@ -139,10 +139,12 @@ impl EmbeddedStore {
         let Some(held) = Held::take(&self.pulse, bytes) else {
             return Box::pin(ready(Err(StoreError::Overloaded)));
         };
+        let waiting = Waiting::begin(&self.pulse);
         let write: Write = Box::new(move |batch| {
             let decided = decide(batch);
             drop(held);
             let settle: Settle = Box::new(move |outcome| {
+                drop(waiting);
                 // Nobody waits any more if the client hung up; the write is made all the same.
                 let _ = answer.send(outcome.map(|()| decided));
             });
@@ -313,6 +315,22 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.pulse.queued_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A write that waits for its answer.
+struct Waiting(Arc<Pulse>);
+
+impl Waiting {
+    fn begin(pulse: &Arc<Pulse>) -> Self {
+        pulse.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(pulse.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

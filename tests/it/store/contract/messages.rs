@@ -185,6 +185,7 @@ async fn a_sweep_changes_no_answer(store: &dyn Store) {
     assert_eq!(store.sweep(later).await.unwrap(), 0);
     assert_eq!(look().await, before);
     assert_eq!(store.vitals().messages, 67);
+    assert_eq!(store.vitals().writes_waiting, 0, "all were answered");
     assert_eq!(store.sweep(Timestamp { unix_ms: 2_000_000 }).await.unwrap(), 67);
     assert_eq!(store.vitals().messages, 0);
     assert_eq!(register(store, "c", registration("m0", "alice")).await, new(1, 201));
