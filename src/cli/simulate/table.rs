@@ -6,6 +6,7 @@ use super::{
     Block,
     figures::Figures,
     flags::Args,
+    readers::Readers,
     scene::{Making, Scene},
     strategy::Strategy,
 };
@@ -120,10 +121,12 @@ fn notes(args: &Args, blocks: &[Block]) -> Vec<String> {
             if args.trace.is_some() { " at most" } else { "" }, written(horizon), args.factor, args.seed, args.factor
         ),
         format!(
-            "readers: {:.0} % ever; {:.0} % of them after {} on average, the others log-normal with median {} and sigma {}; \
-             looks: {} after sending, {} more of {} to {}",
-            readers.reach * 100.0, readers.fast_share * 100.0, written(readers.fast_mean), written(readers.median),
-            readers.sigma, written(looks.first), looks.more, written(looks.between.0), written(looks.between.1)
+            "{}; looks: {} after sending, {} more of {} to {}",
+            if args.trace.is_some() { "readers: as in the trace".to_owned() } else { model(&readers) },
+            written(looks.first),
+            looks.more,
+            written(looks.between.0),
+            written(looks.between.1)
         ),
         format!(
             "bytes are what TCP carries: no TCP, IP or TLS, and only the fields of HTTP that are needed; a radio stays on \
@@ -139,6 +142,18 @@ fn notes(args: &Args, blocks: &[Block]) -> Vec<String> {
     notes.extend(blocks.iter().map(late));
     notes.extend(blocks.iter().filter_map(pushed));
     notes
+}
+
+fn model(readers: &Readers) -> String {
+    let written = humantime::format_duration;
+    format!(
+        "readers: {:.0} % ever; {:.0} % of them after {} on average, the others log-normal with median {} and sigma {}",
+        readers.reach * 100.0,
+        readers.fast_share * 100.0,
+        written(readers.fast_mean),
+        written(readers.median),
+        readers.sigma
+    )
 }
 
 fn late(Block { scene, strategies }: &Block) -> String {
