@@ -6,8 +6,10 @@
 mod bench;
 mod check;
 mod keys;
+mod measure;
 mod replay;
 mod serve;
+mod simulate;
 mod token;
 pub mod trace;
 
@@ -41,6 +43,8 @@ enum Command {
     Token(token::Args),
     /// Act recorded or made-up group chats out against a server, and compare all of their receipts
     Replay(replay::Args),
+    /// Play the ways to bring receipts to senders side by side, and compare what each costs and how fresh it is
+    Simulate(simulate::Args),
     /// Check a data directory offline: is all there that was answered?
     Check(check::Args),
     /// Measure what a server takes of this machine: disk, memory, starts
@@ -63,6 +67,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Bench(args) => bench::run(&args),
     }

@@ -1,31 +1,24 @@
-//! The client itself: a pool of connections, one request and its whole answer.
+//! The client itself: one request and its whole answer, or the head of one that goes on.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, net::IpAddr, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{HeaderMap, Method, Request, StatusCode, Uri, header};
-use hyper_util::{
-    client::legacy::{self, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, body::Incoming, header};
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{BadServerUrl, ClientError, error::Silent, target::Target};
+use super::{BadServerUrl, ClientError, error::Silent, target::Target, transport::Transport};
 
 /// The longest answer that is read: a bulk of 1,000 marks may have 1,000 refusals each, at up to 300 bytes.
 const ANSWER_BYTES_MAX: usize = 320 * 1024 * 1024;
 /// How long one attempt may take, if nothing else is said. Writes wait for the disk, and for their turn.
 const ATTEMPT_DEFAULT: Duration = Duration::from_secs(15);
-/// How long to wait for a connection.
-const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// How long an idle connection is kept: less than servers and proxies commonly do.
-const IDLE_MAX: Duration = Duration::from_secs(20);
 
 /// Calls one server. Clones share the connections.
 #[derive(Clone)]
 pub struct Client {
-    http: legacy::Client<HttpConnector, Full<Bytes>>,
+    transport: Transport,
     server: String,
     authorization: Option<header::HeaderValue>,
     attempt_max: Duration,
@@ -42,15 +35,26 @@ impl Client {
         if uri.query().is_some() {
             return Err(bad("it has a query"));
         }
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_MAX));
-        let http = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_MAX)
-            .build(connector);
         let server = server_url.trim_end_matches('/').to_owned();
-        Ok(Self { http, server, authorization: None, attempt_max: ATTEMPT_DEFAULT })
+        let transport = Transport::pool(None);
+        Ok(Self { transport, server, authorization: None, attempt_max: ATTEMPT_DEFAULT })
+    }
+
+    /// The same with connections of its own, which come from this address of the machine.
+    #[must_use]
+    pub fn with_local_address(mut self, address: IpAddr) -> Self {
+        self.transport = Transport::pool(Some(address));
+        self
+    }
+
+    /// The same over the one connection `stream`, which leads to the server already: for who wants to see what goes over
+    /// it. It ends with the last clone, and with a [`super::Stream`] that is dropped before its end; then calls fail.
+    pub async fn over<S>(&self, stream: S) -> Result<Self, ClientError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let transport = Transport::over(stream).await.map_err(|error| self.silence(error))?;
+        Ok(Self { transport, ..self.clone() })
     }
 
     /// Sends `token` with every call: an API key, or a user's token. One that a header field cannot carry is refused.
@@ -112,21 +116,46 @@ impl Client {
         request: hyper::http::request::Builder,
         body: Bytes,
     ) -> Result<Answer, ClientError> {
+        let attempt = async { self.whole(self.begun(request, body).await?).await };
+        self.in_time(attempt).await
+    }
+
+    /// One attempt at an answer that goes on: the request out, the head of the answer in.
+    pub(super) async fn begin(
+        &self,
+        request: hyper::http::request::Builder,
+    ) -> Result<Response<Incoming>, ClientError> {
+        self.in_time(self.begun(request, Bytes::new())).await
+    }
+
+    /// The answer that `response` began.
+    pub(super) async fn whole(&self, response: Response<Incoming>) -> Result<Answer, ClientError> {
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| self.silence(error))?.to_bytes();
+        Ok(Answer { status: head.status, fields: head.headers, body })
+    }
+
+    async fn begun(
+        &self,
+        request: hyper::http::request::Builder,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
         let request = request.body(Full::new(body))?;
-        let attempt = async {
-            let (head, body) =
-                self.http.request(request).await.map_err(|error| self.silence(error))?.into_parts();
-            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|error| self.silence(error))?.to_bytes();
-            Ok(Answer { status: head.status, fields: head.headers, body })
-        };
+        self.transport.request(request).await.map_err(|error| self.silence(error))
+    }
+
+    async fn in_time<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
         match tokio::time::timeout(self.attempt_max, attempt).await {
             Ok(answered) => answered,
             Err(_) => Err(self.silence(Silent(self.attempt_max))),
         }
     }
 
-    fn silence(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> ClientError {
+    pub(super) fn silence(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> ClientError {
         ClientError::Unreachable { server: self.server.clone(), cause: cause.into() }
     }
 }

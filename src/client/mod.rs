@@ -1,4 +1,4 @@
-//! A typed client of the API: rosters, messages, marks, pulls and lists, over HTTP/1.1.
+//! A typed client of the API: rosters, messages, marks, pulls, streams and lists, over HTTP/1.1.
 //!
 //! Knows HTTP and the shapes of [`crate::wire`], nothing of the server's inside. A [`Client`] makes each call
 //! once; since every call of the API may be sent again, [`Retry`] wraps any of them:
@@ -26,8 +26,8 @@
 //! # }
 //! ```
 //!
-//! `connection` sends; `rosters`, `messages`, `marks`, `receipts` and `users` have the calls, each under the name that
-//! the same call has on the other floors.
+//! `connection` sends, over a `transport`; `rosters`, `messages`, `marks`, `receipts`, `stream` and `users` have the calls,
+//! each under the name that the same call has on the other floors. `events` reads what a stream sends.
 
 /// Everything on a list: asks for one part after the other, and gathers the field `items` of each. `$part` is the
 /// call that asks, given the `next` of the part before.
@@ -49,15 +49,19 @@ macro_rules! walk {
 
 mod connection;
 mod error;
+mod events;
 mod marks;
 mod messages;
 mod receipts;
 mod retry;
 mod rosters;
+mod stream;
 mod target;
+mod transport;
 mod users;
 
 pub use connection::Client;
 pub use error::{BadServerUrl, ClientError};
 pub use receipts::{Pulled, Receipts};
 pub use retry::Retry;
+pub use stream::{Stream, StreamEvent};

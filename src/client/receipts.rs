@@ -120,7 +120,11 @@ impl Client {
 }
 
 fn screen(conversation: &str, messages: &[impl AsRef<str>]) -> Target {
-    let target = Target::conversation(conversation).then("receipts");
+    asked(Target::conversation(conversation).then("receipts"), messages)
+}
+
+/// The path `target`, of these messages.
+pub(super) fn asked(target: Target, messages: &[impl AsRef<str>]) -> Target {
     messages.iter().fold(target, |target, message| target.with("message", message.as_ref()))
 }
 

@@ -28,6 +28,7 @@ impl Target {
 
     /// One more segment of the path.
     pub(super) fn then(mut self, segment: &str) -> Self {
+        assert!(!self.has_query, "invariant: the path is whole before the query begins");
         self.text.push('/');
         self.text.extend(utf8_percent_encode(segment, ESCAPED));
         self

@@ -13,5 +13,6 @@ mod power;
 mod process;
 mod readme;
 mod replay;
+mod simulate;
 mod store;
 mod tidy;

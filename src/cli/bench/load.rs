@@ -1,18 +1,17 @@
 //! Sending: rosters, messages, marks and pulls of made-up chats, many requests at once, with a bar.
 
 use std::{
-    io::{IsTerminal, stderr},
     ops::Range,
     time::{Duration, SystemTime},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinSet;
 
 use super::{
     BenchError,
     chats::{Chats, Reads},
 };
+pub(super) use crate::cli::measure::Bar;
 use crate::{
     client::{Client, Retry},
     wire::{BulkMarkEntry, BulkMarkResponse, RegisterEntry},
@@ -65,37 +64,6 @@ where
         bar.add(1);
     }
     Ok(gathered)
-}
-
-/// A bar on a terminal, nothing elsewhere.
-#[derive(Debug, Clone)]
-pub(super) struct Bar(ProgressBar);
-
-impl Bar {
-    /// For `what`, of so many steps.
-    pub(super) fn new(what: &str, steps: usize) -> Self {
-        if !stderr().is_terminal() {
-            return Self(ProgressBar::hidden());
-        }
-        let style = ProgressStyle::with_template("{elapsed_precise} {msg} {wide_bar} {pos}/{len} {eta}");
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        Self(ProgressBar::new(steps as u64).with_style(style).with_message(what.to_owned()))
-    }
-
-    /// For what another bar tells of.
-    pub(super) fn none() -> Self {
-        Self(ProgressBar::hidden())
-    }
-
-    pub(super) fn add(&self, steps: usize) {
-        self.0.inc(steps as u64);
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
-    }
 }
 
 /// Chats and the server that they are on.

@@ -1,37 +1,36 @@
 //! `seenby bench`: what a server takes of its machine, measured on a server that the bench itself starts.
 //!
 //! The server is this very binary as a child, on a directory of its own, driven over HTTP by the crate's client and
-//! watched through `/proc`. `chats` makes up who writes and reads what, from a seed alone; `load` sends it; `server`
-//! and `disk` measure; `report` prints. The other files are one measurement each.
+//! watched through `/proc`: all that is in `cli/measure`. `chats` makes up who writes and reads what, from a seed alone;
+//! `load` sends it. The other files are one measurement each.
 
 mod attack;
 mod chats;
 mod days;
-mod disk;
 mod footprint;
 mod idle;
 mod load;
 mod open_loop;
 mod pace;
-mod processor;
-mod report;
-mod server;
 mod start;
 mod streams;
 mod sweep;
 mod traces;
 mod up_to;
 
-use std::{ffi::OsString, io, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
 
-use self::{disk::Folder, load::Pace, report::Report};
-use super::{EXIT_USAGE, complain, trace::TraceError};
-use crate::{
-    client::{BadServerUrl, ClientError},
-    process::shutdown,
+use self::load::Pace;
+// Each file here takes what it needs of these from `super`.
+use super::{
+    EXIT_USAGE, complain,
+    measure::{MeasureError as BenchError, disk, float, processor, report, server},
 };
+use crate::process::shutdown;
+use disk::Folder;
+use report::Report;
 
 const NOTES: &str = "\
 Each measurement starts servers of its own, as children, on a new directory that is removed
@@ -121,39 +120,6 @@ impl Common {
     }
 }
 
-/// Why nothing was measured.
-#[derive(Debug, thiserror::Error)]
-enum BenchError {
-    #[error("{0}")]
-    Usage(String),
-    #[error("cannot {what}")]
-    Io { what: String, source: io::Error },
-    #[error("the server: {0}")]
-    Server(String),
-    #[error("cannot {what}")]
-    Call { what: String, source: ClientError },
-    #[error(transparent)]
-    Trace(#[from] TraceError),
-    #[error(transparent)]
-    Url(#[from] BadServerUrl),
-    #[error("{0}")]
-    Wrong(String),
-    #[error("part of the bench failed")]
-    Panic(#[from] tokio::task::JoinError),
-    #[error("stopped by a signal")]
-    Stopped,
-}
-
-impl BenchError {
-    fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
-        |source| Self::Io { what: what.into(), source }
-    }
-
-    fn call(what: impl Into<String>) -> impl FnOnce(ClientError) -> Self {
-        |source| Self::Call { what: what.into(), source }
-    }
-}
-
 /// Measures, prints, and writes the JSON file.
 pub(super) fn run(args: &Args) -> ExitCode {
     match measure(&args.what) {
@@ -206,10 +172,4 @@ async fn measured(what: &What) -> Result<(&Common, Report), BenchError> {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
-}
-
-/// As a number to divide by; what a bench counts is far below 2^53, where the two begin to differ.
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-fn float(count: u64) -> f64 {
-    count as f64
 }

@@ -1,6 +1,6 @@
 //! The real binary over its whole life: under load, killed, ended, started again, and watched at its system calls.
 //!
-//! `access` is about its keys, `users` about theirs; `group`, `expiry` and `pace` are a server that goes on; `lives`, `ends`, `kills` and `checkpoints` are one that does not; `order` and
+//! `access` is about its keys, `users` about theirs; `group`, `streams`, `expiry` and `pace` are a server that goes on; `lives`, `ends`, `kills` and `checkpoints` are one that does not; `order` and
 //! `pending` watch the disk, `calls` reads what strace saw.
 
 mod access;
@@ -15,6 +15,7 @@ mod lives;
 mod order;
 mod pace;
 mod pending;
+mod streams;
 mod users;
 
 use std::{net::SocketAddr, path::Path};

@@ -27,7 +27,7 @@ const FLOORS: [(&str, &[&str]); 9] = [
 ];
 
 /// Where a crate may be named, in `src`.
-const PLACES: [(&str, &[&str]); 17] = [
+const PLACES: [(&str, &[&str]); 18] = [
     ("sled", &["store/embedded"]),
     ("bincode", &["store/embedded"]),
     ("hyper", &["http", "client"]),
@@ -42,6 +42,7 @@ const PLACES: [(&str, &[&str]); 17] = [
     ("toml", &["process"]),
     ("prometheus_client", &["process/metrics"]),
     ("indicatif", &["cli"]),
+    ("plotters", &["cli/simulate"]),
     ("schemars", &["wire", "http/openapi"]),
     ("listenfd", &["process/listen"]),
     ("socket2", &["http/listener"]),

@@ -11,21 +11,21 @@ use serde::Serialize;
 
 /// A new directory, removed with all that is in it when dropped.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(in crate::cli) struct Folder {
     path: PathBuf,
     keep: bool,
 }
 
 impl Folder {
     /// Makes one in `within`, under a name that no other bench of this machine has at the same time.
-    pub(super) fn make(within: &Path, keep: bool) -> io::Result<Self> {
+    pub(in crate::cli) fn make(within: &Path, keep: bool) -> io::Result<Self> {
         let path = within.join(format!("seenby-bench-{}", std::process::id()));
         fs::create_dir(&path)?;
         Ok(Self { path, keep })
     }
 
     /// A directory in it, which need not be there yet.
-    pub(super) fn join(&self, name: &str) -> PathBuf {
+    pub(in crate::cli) fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 }
@@ -42,18 +42,18 @@ impl Drop for Folder {
 
 /// What a directory takes.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub(super) struct Size {
+pub(in crate::cli) struct Size {
     /// What counts: the larger of the other two, file by file.
-    pub(super) bytes: u64,
+    pub(in crate::cli) bytes: u64,
     /// The blocks that are allocated.
-    pub(super) allocated: u64,
+    pub(in crate::cli) allocated: u64,
     /// The lengths that the files say.
-    pub(super) apparent: u64,
+    pub(in crate::cli) apparent: u64,
 }
 
 impl Size {
     /// Of everything in and below `path`. What goes while it is being looked at does not count.
-    pub(super) fn of(path: &Path) -> Self {
+    pub(in crate::cli) fn of(path: &Path) -> Self {
         files(path).iter().filter_map(|file| fs::metadata(file).ok()).fold(Self::default(), |sum, file| {
             let (allocated, apparent) = (file.blocks() * 512, file.len());
             Self {
@@ -78,7 +78,7 @@ impl Sub for Size {
 }
 
 /// Every file in and below `path`.
-pub(super) fn files(path: &Path) -> Vec<PathBuf> {
+pub(in crate::cli) fn files(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
     entries
         .flat_map(|entry| {
@@ -89,7 +89,7 @@ pub(super) fn files(path: &Path) -> Vec<PathBuf> {
 }
 
 /// Copies all files of `from` to the new directory `to`.
-pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+pub(in crate::cli) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

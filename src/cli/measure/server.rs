@@ -17,7 +17,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
-    BenchError,
+    MeasureError,
     disk::Size,
     processor::{LOAD_PROCESSOR, SERVER_PROCESSOR, take_processor},
 };
@@ -34,7 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How to start servers on one data directory.
 #[derive(Debug, Clone)]
-pub(super) struct Start {
+pub(in crate::cli) struct Start {
     data: PathBuf,
     flags: Vec<OsString>,
     variables: Vec<(&'static str, String)>,
@@ -43,7 +43,7 @@ pub(super) struct Start {
 
 impl Start {
     /// With the further `flags` for `serve`.
-    pub(super) fn on(data: PathBuf, flags: &[OsString]) -> Self {
+    pub(in crate::cli) fn on(data: PathBuf, flags: &[OsString]) -> Self {
         Self {
             data,
             flags: flags.to_owned(),
@@ -53,23 +53,23 @@ impl Start {
     }
 
     /// With a setting that a flag may say otherwise.
-    pub(super) fn with(mut self, variable: &'static str, value: impl Into<String>) -> Self {
+    pub(in crate::cli) fn with(mut self, variable: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((variable, value.into()));
         self
     }
 
     /// On another processor than the load.
-    pub(super) fn apart(self) -> Self {
+    pub(in crate::cli) fn apart(self) -> Self {
         Self { apart: true, ..self }
     }
 
-    pub(super) fn data(&self) -> &Path {
+    pub(in crate::cli) fn data(&self) -> &Path {
         &self.data
     }
 
     /// Starts one and waits until it can answer.
-    pub(super) async fn start(&self) -> Result<Server, BenchError> {
-        let binary = std::env::current_exe().map_err(BenchError::io("find this binary"))?;
+    pub(in crate::cli) async fn start(&self) -> Result<Server, MeasureError> {
+        let binary = std::env::current_exe().map_err(MeasureError::io("find this binary"))?;
         let mut command = Command::new(binary);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&self.data).args(&self.flags);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -82,16 +82,16 @@ impl Start {
         if self.apart {
             take_processor(LOAD_PROCESSOR)?;
         }
-        let mut child = Dying(child.map_err(BenchError::io("start the server"))?);
+        let mut child = Dying(child.map_err(MeasureError::io("start the server"))?);
         let mut output = BufReader::new(child.0.stdout.take().expect("invariant: the output is a pipe"));
         let (line, output, ready) = tokio::task::spawn_blocking(move || {
             let mut line = String::new();
             output.read_line(&mut line).map(|_| (line, output, Instant::now()))
         })
         .await?
-        .map_err(BenchError::io("read what the server says"))?;
+        .map_err(MeasureError::io("read what the server says"))?;
         let Some(url) = line.trim_end().strip_prefix(FIRST_LINE) else {
-            return Err(BenchError::Server("it ended before it could answer; see above why".to_owned()));
+            return Err(MeasureError::Server("it ended before it could answer; see above why".to_owned()));
         };
         let client = Client::new(url)?.with_attempt_max(CALL_MAX);
         let url = url.to_owned();
@@ -113,50 +113,50 @@ impl Drop for Dying {
 
 /// A running server. Killed when dropped.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(in crate::cli) struct Server {
     child: Dying,
-    pub(super) client: Client,
+    pub(in crate::cli) client: Client,
     /// Where it listens.
-    pub(super) url: String,
+    pub(in crate::cli) url: String,
     /// From before it was spawned to its first line.
-    pub(super) ready_in: Duration,
+    pub(in crate::cli) ready_in: Duration,
     /// Kept open, so that the server can go on writing.
     _output: BufReader<ChildStdout>,
 }
 
 impl Server {
     /// Ends it in good order, and so with a checkpoint.
-    pub(super) async fn stop(mut self) -> Result<(), BenchError> {
+    pub(in crate::cli) async fn stop(mut self) -> Result<(), MeasureError> {
         let asked = kill_process(Pid::from_child(&self.child.0), Signal::TERM);
-        asked.map_err(|error| BenchError::io("end the server")(error.into()))?;
+        asked.map_err(|error| MeasureError::io("end the server")(error.into()))?;
         let until = Instant::now() + END_MAX;
         while Instant::now() < until {
-            match self.child.0.try_wait().map_err(BenchError::io("wait for the server"))? {
+            match self.child.0.try_wait().map_err(MeasureError::io("wait for the server"))? {
                 Some(status) if status.success() => return Ok(()),
-                Some(status) => return Err(BenchError::Server(format!("it ended with {status}"))),
+                Some(status) => return Err(MeasureError::Server(format!("it ended with {status}"))),
                 None => tokio::time::sleep(Duration::from_millis(10)).await,
             }
         }
-        Err(BenchError::Server(format!("it does not end within {END_MAX:?}")))
+        Err(MeasureError::Server(format!("it does not end within {END_MAX:?}")))
     }
 
     /// Ends it by SIGKILL, whatever it does.
-    pub(super) fn kill(self) {
+    pub(in crate::cli) fn kill(self) {
         drop(self);
     }
 
-    pub(super) fn process(&self) -> Process {
+    pub(in crate::cli) fn process(&self) -> Process {
         Process(self.child.0.id())
     }
 }
 
 /// A process, as `/proc` shows it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Process(u32);
+pub(in crate::cli) struct Process(u32);
 
 impl Process {
     /// The one that this runs in.
-    pub(super) fn own() -> Self {
+    pub(in crate::cli) fn own() -> Self {
         Self(std::process::id())
     }
 
@@ -165,28 +165,28 @@ impl Process {
     }
 
     /// Memory it has.
-    pub(super) fn resident(self) -> u64 {
+    pub(in crate::cli) fn resident(self) -> u64 {
         field(&self.read("status"), "VmRSS:") * 1024
     }
 
     /// The most memory it ever had.
-    pub(super) fn resident_most(self) -> u64 {
+    pub(in crate::cli) fn resident_most(self) -> u64 {
         field(&self.read("status"), "VmHWM:") * 1024
     }
 
     /// Has the system forget the most memory it ever had, and begin anew.
-    pub(super) fn forget_most(self) {
+    pub(in crate::cli) fn forget_most(self) {
         // Where that is refused, the most is that of its whole life: too much, never too little.
         let _ = fs::write(format!("/proc/{}/clear_refs", self.0), "5");
     }
 
     /// Bytes it has made the system write.
-    pub(super) fn written(self) -> u64 {
+    pub(in crate::cli) fn written(self) -> u64 {
         field(&self.read("io"), "write_bytes:")
     }
 
     /// Nanoseconds that its threads which are still there were on a processor: finer than the ticks of `stat`.
-    pub(super) fn cpu_ns(self) -> u64 {
+    pub(in crate::cli) fn cpu_ns(self) -> u64 {
         let threads =
             fs::read_dir(format!("/proc/{}/task", self.0)).into_iter().flatten().filter_map(Result::ok);
         let times = threads.filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok());
@@ -202,24 +202,24 @@ fn field(text: &str, name: &str) -> u64 {
 
 /// What was seen while something went on.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Seen {
+pub(in crate::cli) struct Seen {
     /// Memory of the process at its most.
-    pub(super) resident: u64,
-    pub(super) resident_mean: u64,
+    pub(in crate::cli) resident: u64,
+    pub(in crate::cli) resident_mean: u64,
     /// Bytes of its directory at their most.
-    pub(super) disk: u64,
-    pub(super) disk_mean: u64,
+    pub(in crate::cli) disk: u64,
+    pub(in crate::cli) disk_mean: u64,
 }
 
 /// Looks at a process and its directory again and again, until it is dropped or ended.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(in crate::cli) struct Watch {
     enough: Arc<AtomicBool>,
     looking: Option<JoinHandle<Seen>>,
 }
 
 impl Watch {
-    pub(super) fn begin(process: Process, data: &Path) -> Self {
+    pub(in crate::cli) fn begin(process: Process, data: &Path) -> Self {
         let (enough, data) = (Arc::new(AtomicBool::new(false)), data.to_owned());
         let until = enough.clone();
         let looking = thread::spawn(move || {
@@ -239,7 +239,7 @@ impl Watch {
     }
 
     /// What it saw since it began; looks once more.
-    pub(super) fn end(mut self) -> Seen {
+    pub(in crate::cli) fn end(mut self) -> Seen {
         self.enough.store(true, Ordering::Relaxed);
         let looking = self.looking.take().expect("invariant: taken here only");
         looking.join().expect("invariant: looking at files does not panic")

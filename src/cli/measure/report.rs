@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 /// A table, a note or two, and all of the figures as JSON.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(in crate::cli) struct Report {
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
     notes: Vec<String>,
@@ -15,7 +15,7 @@ pub(super) struct Report {
 
 impl Report {
     /// Of the measurement called `what`, from `seed`, under these headings.
-    pub(super) fn new(what: &str, seed: u64, columns: &[&str]) -> Self {
+    pub(in crate::cli) fn new(what: &str, seed: u64, columns: &[&str]) -> Self {
         let mut figures = Map::new();
         figures.insert("bench".to_owned(), json!(what));
         figures.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
@@ -25,28 +25,28 @@ impl Report {
     }
 
     /// A column more, from its heading down.
-    pub(super) fn column(&mut self, heading: &str, cells: impl IntoIterator<Item = String>) {
+    pub(in crate::cli) fn column(&mut self, heading: &str, cells: impl IntoIterator<Item = String>) {
         self.columns.push(heading.to_owned());
         for (row, cell) in self.rows.iter_mut().zip(cells) {
             row.push(cell);
         }
     }
 
-    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub(in crate::cli) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
 
     /// A line below the table.
-    pub(super) fn note(&mut self, note: String) {
+    pub(in crate::cli) fn note(&mut self, note: String) {
         self.notes.push(note);
     }
 
-    pub(super) fn figure(&mut self, name: &str, value: Value) {
+    pub(in crate::cli) fn figure(&mut self, name: &str, value: Value) {
         self.figures.insert(name.to_owned(), value);
     }
 
     /// Prints the table: the first column to the left, the others to the right.
-    pub(super) fn print(&self) {
+    pub(in crate::cli) fn print(&self) {
         let all = || [&self.columns].into_iter().chain(&self.rows);
         let width = |at: usize| all().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
         let widths: Vec<_> = (0..self.columns.len()).map(|at| width(at).unwrap_or_default()).collect();
@@ -62,14 +62,14 @@ impl Report {
         }
     }
 
-    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+    pub(in crate::cli) fn write(&self, path: &Path) -> io::Result<()> {
         let text = serde_json::to_string_pretty(&self.figures).map_err(io::Error::from)?;
         fs::write(path, text + "\n")
     }
 }
 
 /// `12.3 MiB`.
-pub(super) fn size(bytes: u64) -> String {
+pub(in crate::cli) fn size(bytes: u64) -> String {
     let mebibytes = super::float(bytes) / 1_048_576.0;
     match bytes {
         0..10_240 => format!("{bytes} B"),
@@ -79,7 +79,7 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// `12,345`.
-pub(super) fn number(number: u64) -> String {
+pub(in crate::cli) fn number(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
     groups.join(",")
