@@ -24,6 +24,7 @@ use super::{
     BenchError, Common,
     chats::{Chats, Reads},
     load::{Bar, Load},
+    open_loop::part,
     report::{Report, number, size},
     server::{Server, Start},
 };
@@ -312,10 +313,7 @@ impl Marks<'_> {
         let mut took: Vec<_> =
             self.told.iter().flat_map(|told| std::mem::take(&mut *locked(&told.took))).collect();
         took.sort_unstable();
-        let part = |per_cent: usize| {
-            took.get(took.len().saturating_sub(1) * per_cent / 100).map_or(0.0, |it| it.as_secs_f64() * 1e3)
-        };
-        Ok(Times { marks, events: took.len(), p50_ms: part(50), p99_ms: part(99) })
+        Ok(Times { marks, events: took.len(), p50_ms: part(&took, 50), p99_ms: part(&took, 99) })
     }
 
     /// The next mark; none once everybody has read everything.

@@ -25,9 +25,9 @@ group run at the same time, with the same readers and looks; groups run one afte
 All pulls but the first are conditional and ask for changes only, so that strategies are
 compared and not encodings.
 
-Readers' delays are log-normal with a median of 369 s and a sigma of 1.92 (half of all phone messages
-are attended to within 6.15 minutes, six in ten within 10), but for a fifth, whose chat is
-open: exponential with a mean of 5 s, a guess to be varied. 65 % ever read a message.
+Readers' delays are log-normal with a median of 369 s and a sigma of 1.92 (half of all messages
+to phones are attended to within 6.15 minutes, six in ten within 10), but for a fifth, whose
+chat is open: exponential with a mean of 5 s, a guess to be varied. 65 % ever read a message.
 Senders look at a message when they have sent it and a few times later; how often and for how
 long are guesses too. Looks are what the proactive pull costs: vary them.
 
