@@ -3,7 +3,12 @@
 //! Without access control every caller is an app. What a user may *see* is not decided here: what is not theirs to see
 //! does not exist for them, and that is the store's to say.
 
-use hyper::{HeaderMap, header::AUTHORIZATION};
+use std::sync::Arc;
+
+use hyper::{
+    HeaderMap,
+    header::{AUTHORIZATION, HeaderValue},
+};
 
 use super::{problem::Failure, route::Access};
 use crate::{
@@ -26,6 +31,29 @@ pub(super) fn caller(keys: &Keyring, headers: &HeaderMap, now: Timestamp) -> Res
         unauthenticated("'Authorization' is not of the form 'Bearer' and an API key or a user token")
     })?;
     keys.caller(credential, now).map_err(|rejection| unauthenticated(rejection.to_string()))
+}
+
+/// A caller, and what it showed: for those who are served for long.
+#[derive(Debug)]
+pub(super) struct Shown {
+    keys: Arc<Keyring>,
+    caller: Caller,
+    credential: HeaderMap,
+}
+
+impl Shown {
+    /// What the sender of a request showed, who is `caller` by it.
+    pub(super) fn new(keys: Arc<Keyring>, caller: Caller, headers: &HeaderMap) -> Self {
+        // A copy: a field's value keeps all that was read with it.
+        let copy = |field: &HeaderValue| HeaderValue::from_bytes(field.as_bytes()).ok();
+        let fields = headers.get_all(AUTHORIZATION).iter().filter_map(copy);
+        Self { keys, caller, credential: fields.map(|field| (AUTHORIZATION, field)).collect() }
+    }
+
+    /// Whether it would be let in now as the same: a token ends, and keys are replaced.
+    pub(super) fn is_good(&self, now: Timestamp) -> bool {
+        caller(&self.keys, &self.credential, now).is_ok_and(|caller| caller == self.caller)
+    }
 }
 
 fn unauthenticated(detail: impl Into<std::borrow::Cow<'static, str>>) -> Failure {

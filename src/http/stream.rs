@@ -25,6 +25,7 @@ use tokio::{
 use super::{
     HttpLimits, Server,
     answer::{self, Content, Outcome},
+    auth::Shown,
     exchange::Exchange,
     fields,
     problem::Failure,
@@ -133,6 +134,8 @@ pub(super) async fn open(exchange: &Exchange<'_>) -> Outcome {
         first: Some(first),
         stream,
         clock: server.clock.clone(),
+        shown: Shown::new(server.keys.clone(), exchange.caller.clone(), exchange.headers),
+        vetted_at: Instant::now(),
         every: server.limits.stream_every,
         keep_alive: server.limits.stream_keep_alive,
         spoke_at: Instant::now(),
@@ -178,6 +181,9 @@ struct Following {
     first: Option<Bytes>,
     stream: Stream,
     clock: Clock,
+    shown: Shown,
+    /// When the caller was last seen to be let in.
+    vetted_at: Instant,
     /// Zero where each mark is told by itself.
     every: Duration,
     keep_alive: Duration,
@@ -221,6 +227,7 @@ impl Following {
                     let etag = self.stream.etag();
                     return Some(format!("id: {etag}{ENDED}\nevent: end\ndata: {{}}\n\n").into());
                 }
+                Came::Change | Came::Silence if !self.may_go_on() => return None,
                 came @ (Came::Change | Came::Silence) => {
                     // What the store cannot say now the client may ask anew.
                     self.looked_at = Instant::now();
@@ -236,6 +243,15 @@ impl Following {
                 }
             }
         }
+    }
+
+    /// Whether the caller would still be let in, as far as was looked within the time of silence. If not, it may try.
+    fn may_go_on(&mut self) -> bool {
+        if self.vetted_at.elapsed() < self.keep_alive {
+            return true;
+        }
+        self.vetted_at = Instant::now();
+        self.shown.is_good(self.clock.now())
     }
 
     /// What was found with the last look and is not told yet, where marks are told one by one.

@@ -104,9 +104,10 @@ settings! {
     "Streams" {
         /// How long after an event a stream has its next one at the earliest; 0 for an event for each mark.
         stream_every: Duration = "1s", "0s" to "1h";
-        /// How long a stream may last. What a client may see is looked at when it opens one.
+        /// How long a stream may last.
         stream_for: Duration = "20s", "10ms" to "365d";
-        /// After how long without an event a stream says that it is alive.
+        /// After how long without an event a stream says that it is alive. So often at the most it is looked at whether the
+        /// caller's key or token is still good.
         stream_keep_alive: Duration = "15s", "10ms" to "1h";
         /// How many streams may be open at once. Over HTTP/1.1 each is a connection: see `connections_max`.
         streams_max: usize = "10000", "0" to "1000000";

@@ -138,3 +138,25 @@ async fn a_client_that_half_closes_has_left() {
     let metrics = String::from_utf8(app.get("/metrics").await.body).unwrap();
     assert!(metrics.contains("\nseenby_streams 0\n"));
 }
+
+#[tokio::test]
+async fn a_stream_ends_when_its_caller_is_let_in_no_more() {
+    let guards = Guards::new(true, true);
+    let limits = HttpLimits { stream_keep_alive: Duration::from_millis(40), ..quick() };
+    let running = Running::guarded(&guards, Visibility::Sender, limits).await;
+    let (app, alice) = (guards.app(), guards.user("alice"));
+    let mut client = running.client().await;
+    let fields = [("authorization", app.as_str()), ("content-type", "application/json")];
+    let m1 = br#"{"sender":"alice","audience":["bob"]}"#;
+    client.send("PUT", "/v1/conversations/c/messages/m1", &fields, Some(m1)).await.expect(201);
+    let mut page = running.client().await;
+    assert_eq!(page.open(ONE, &[("authorization", &alice)]).await.status, 200);
+    for _ in 0..4 {
+        assert_ne!(next(&mut page).await.unwrap().name, "end");
+    }
+    running.pass(Duration::from_hours(2));
+    while let Some(event) = next(&mut page).await {
+        assert_ne!(event.name, "end", "it may try again, and is told then");
+    }
+    page.send("GET", ONE, &[("authorization", &alice)], None).await.refuses(Code::Unauthenticated);
+}
