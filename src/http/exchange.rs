@@ -37,6 +37,7 @@ use crate::{
 /// A request whose body is there as a whole, on its way through the call that it is for.
 pub(super) struct Exchange<'a> {
     pub(super) server: &'a Server,
+    pub(super) version: Version,
     pub(super) headers: &'a HeaderMap,
     pub(super) query: Query,
     pub(super) body: Collected,
@@ -242,7 +243,8 @@ pub(super) async fn carry_out(
     }
     let query = Query::parse(head.uri.query(), route.query)?;
     let now = server.clock.now();
-    let exchange = Exchange { server, headers: &head.headers, query, body, caller, now, ids };
+    let (version, headers) = (head.version, &head.headers);
+    let exchange = Exchange { server, version, headers, query, body, caller, now, ids };
     call(route, &exchange).await
 }
 

@@ -99,6 +99,11 @@ impl Server {
         *self.draining.borrow()
     }
 
+    /// Whether a connection may be given away for long: the last tenth of them is for calls that come and go.
+    pub(super) fn has_connections_to_spare(&self) -> bool {
+        self.connections.available_permits() >= self.limits.connections_max / 10
+    }
+
     /// Tells when that changes.
     pub(super) fn draining(&self) -> watch::Receiver<bool> {
         self.draining.subscribe()

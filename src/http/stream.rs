@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{
-    HeaderMap, Response,
+    HeaderMap, Response, Version,
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, VARY},
 };
 use tokio::{
@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    HttpLimits, Server,
+    HttpLimits,
     answer::{self, Content, Outcome},
     auth::Shown,
     exchange::Exchange,
@@ -73,12 +73,18 @@ impl Streams {
         Self { all, users: Arc::default() }
     }
 
-    fn place(&self, server: &Server, caller: &Caller) -> Result<Place, Failure> {
+    fn place(&self, exchange: &Exchange<'_>) -> Result<Place, Failure> {
+        let (server, caller) = (exchange.server, &exchange.caller);
         let HttpLimits { streams_max, user_streams_max, .. } = server.limits;
         let too_many = |detail: String| {
             server.metrics.stream_refused();
             Failure::new(Code::TooManyStreams, detail)
         };
+        if exchange.version < Version::HTTP_2 && !server.has_connections_to_spare() {
+            return Err(too_many(
+                "nearly all connections are taken, and the last are for other calls".to_owned(),
+            ));
+        }
         let of_user = match caller {
             Caller::User(user) if user_streams_max > 0 => Some(
                 self.users
@@ -121,17 +127,17 @@ pub(super) async fn open(exchange: &Exchange<'_>) -> Outcome {
         Resumed::Since(etag) => etag,
         Resumed::Ended => return Ok(answer::no_content()),
     };
-    let place = server.streams.place(server, &exchange.caller)?;
     let (screen, stream) =
         exchange.ledger().stream(conversation, messages, exchange.viewer(), exchange.now).await?;
     if screen.named.iter().all(|named| named.receipts.is_none()) {
         return Err(Refusal::UnknownMessage.into());
     }
+    let place = server.streams.place(exchange)?;
     let changed: Vec<_> = screen.changed_since(since.as_ref()).collect();
     // The client has all there is, and waits for a sign that it was heard.
     let first = if changed.is_empty() { COMMENT } else { receipts(&screen.etag, changed, screen.poll)? };
     let events = Following {
-        first: Some(first),
+        due: Some(first),
         stream,
         clock: server.clock.clone(),
         shown: Shown::new(server.keys.clone(), exchange.caller.clone(), exchange.headers),
@@ -178,7 +184,7 @@ fn receipts<'a>(
 /// An open stream, between two events.
 struct Following {
     /// What is sent before all else.
-    first: Option<Bytes>,
+    due: Option<Bytes>,
     stream: Stream,
     clock: Clock,
     shown: Shown,
@@ -210,23 +216,22 @@ enum Came {
 impl Following {
     /// The next bytes to send; none at the end.
     async fn next(&mut self) -> Option<Bytes> {
-        if let Some(first) = self.first.take() {
-            return Some(first);
+        if let Some(due) = self.due.take() {
+            return Some(due);
         }
-        if self.has_ended {
+        if self.has_ended || *self.draining.borrow() {
             return None;
         }
+        // However much there is to tell: its time is its time.
+        if Instant::now() < self.ends_at
+            && let Some(change) = self.rest()
+        {
+            return self.say(&change);
+        }
         loop {
-            if let Some(change) = self.rest() {
-                return self.say(&change);
-            }
             match self.wait().await {
                 Came::Stop => return None,
-                Came::End => {
-                    self.has_ended = true;
-                    let etag = self.stream.etag();
-                    return Some(format!("id: {etag}{ENDED}\nevent: end\ndata: {{}}\n\n").into());
-                }
+                Came::End => return self.end().await,
                 Came::Change | Came::Silence if !self.may_go_on() => return None,
                 came @ (Came::Change | Came::Silence) => {
                     // What the store cannot say now the client may ask anew.
@@ -242,6 +247,22 @@ impl Following {
                     }
                 }
             }
+        }
+    }
+
+    /// The event `end`, and before it what has changed and was not told yet: nobody resumes behind it.
+    async fn end(&mut self) -> Option<Bytes> {
+        self.has_ended = true;
+        // A store that cannot say has nothing new for a new look either.
+        let looked = self.stream.look(self.clock.now()).await.is_ok();
+        let change = if looked { self.stream.show_all() } else { None };
+        let end = Bytes::from(format!("id: {}{ENDED}\nevent: end\ndata: {{}}\n\n", self.stream.etag()));
+        match change.and_then(|change| self.say(&change)) {
+            Some(change) => {
+                self.due = Some(end);
+                Some(change)
+            }
+            None => Some(end),
         }
     }
 

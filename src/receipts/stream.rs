@@ -15,9 +15,12 @@ pub struct Stream {
     ledger: Ledger,
     viewer: Viewer,
     changes: Changes,
-    shown: Vec<Named>,
-    /// What there is, as far as was looked.
-    ahead: Vec<Named>,
+    conversation: ConversationId,
+    messages: Vec<MessageId>,
+    /// Of each message, what was shown.
+    shown: Vec<Option<Receipts>>,
+    /// Of each message, what there is, as far as was looked.
+    ahead: Vec<Option<Receipts>>,
 }
 
 /// What has changed.
@@ -43,9 +46,11 @@ impl Ledger {
     ) -> Result<(Screen, Stream), StoreError> {
         // Watched first: what happens meanwhile is in what is found, or told later.
         let changes = self.store.changes(&conversation);
-        let screen = self.pull(vec![(conversation, messages)], &viewer, now).await?;
-        let (shown, ahead) = (screen.named.clone(), screen.named.clone());
-        Ok((screen, Stream { ledger: self.clone(), viewer, changes, shown, ahead }))
+        let pulls = vec![(conversation.clone(), messages.clone())];
+        let screen = self.pull(pulls, &viewer, now).await?;
+        let shown: Vec<_> = screen.named.iter().map(|named| named.receipts).collect();
+        let ahead = shown.clone();
+        Ok((screen, Stream { ledger: self.clone(), viewer, changes, conversation, messages, shown, ahead }))
     }
 }
 
@@ -57,47 +62,53 @@ impl Stream {
 
     /// Looks at what there is. Never waits for a write to disk.
     pub async fn look(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let Some(Named { conversation, .. }) = self.ahead.first() else { return Ok(()) };
-        let messages: Vec<_> = self.ahead.iter().map(|named| named.message.clone()).collect();
-        let found = self.ledger.store.receipts(conversation, &messages, &self.viewer, now).await?;
-        for (named, receipts) in self.ahead.iter_mut().zip(found) {
-            named.receipts = receipts;
-        }
+        let looked = self.ledger.store.receipts(&self.conversation, &self.messages, &self.viewer, now);
+        self.ahead = looked.await?;
         Ok(())
     }
 
     /// All that has changed since it was last shown; none if nothing has. It counts as shown now.
     pub fn show_all(&mut self) -> Option<Change> {
-        let both = self.shown.iter().zip(&self.ahead);
-        let changed: Vec<_> = both
-            .filter(|(shown, ahead)| shown.receipts != ahead.receipts)
-            .map(|(_, ahead)| ahead.clone())
-            .collect();
+        let changed: Vec<_> = (0..self.messages.len()).filter(|&at| self.has_changed(at)).collect();
         self.shown.clone_from(&self.ahead);
-        (!changed.is_empty()).then(|| self.change(changed))
+        (!changed.is_empty()).then(|| self.change(&changed))
     }
 
     /// The same, but one mark at a time, each message as it was after it: as if they had been made durable one by one.
     /// What else became of a message is told at once.
     pub fn show_next(&mut self) -> Option<Change> {
-        let both = self.shown.iter_mut().zip(&self.ahead);
-        let (shown, ahead) = both.into_iter().find(|(shown, ahead)| shown.receipts != ahead.receipts)?;
-        shown.receipts = match (shown.receipts, ahead.receipts) {
+        let at = (0..self.messages.len()).find(|&at| self.has_changed(at))?;
+        self.shown[at] = match (self.shown[at], self.ahead[at]) {
             (Some(shown), Some(ahead)) => Some(next_mark(shown, ahead)),
-            _ => ahead.receipts,
+            (_, ahead) => ahead,
         };
-        let changed = vec![shown.clone()];
-        Some(self.change(changed))
+        Some(self.change(&[at]))
     }
 
     /// Names the screen as it was last shown.
     #[must_use]
     pub fn etag(&self) -> Etag {
-        self.ledger.name(&self.shown)
+        self.ledger.name(&self.named())
     }
 
-    fn change(&self, changed: Vec<Named>) -> Change {
-        Change { changed, etag: self.etag(), poll: self.ledger.poll(&self.shown) }
+    fn has_changed(&self, at: usize) -> bool {
+        self.shown[at] != self.ahead[at]
+    }
+
+    /// The screen as it was last shown.
+    fn named(&self) -> Vec<Named> {
+        let named = |(message, receipts): (&MessageId, &Option<Receipts>)| Named {
+            conversation: self.conversation.clone(),
+            message: message.clone(),
+            receipts: *receipts,
+        };
+        self.messages.iter().zip(&self.shown).map(named).collect()
+    }
+
+    fn change(&self, changed: &[usize]) -> Change {
+        let named = self.named();
+        let changed = changed.iter().map(|&at| named[at].clone()).collect();
+        Change { changed, etag: self.ledger.name(&named), poll: self.ledger.poll(&named) }
     }
 }
 

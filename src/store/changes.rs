@@ -20,23 +20,28 @@ use crate::domain::ConversationId;
 pub struct Changes {
     watchers: Watchers,
     conversation: ConversationId,
-    told: watch::Receiver<()>,
+    /// Always there, but at its end.
+    told: Option<watch::Receiver<()>>,
 }
 
 impl Changes {
     /// Ready once something may have changed since this was made, or was last ready. May be dropped while it waits; no
     /// change is lost by that.
     pub async fn next(&mut self) {
-        // The sender stays for as long as this is there.
-        let _ = self.told.changed().await;
+        if let Some(told) = &mut self.told {
+            // The sender stays for as long as this is there.
+            let _ = told.changed().await;
+        }
     }
 }
 
 impl Drop for Changes {
     fn drop(&mut self) {
         let mut known = self.watchers.lock();
+        // Under the lock: of two that go at once, one must see that it is the last.
+        self.told = None;
         if let Entry::Occupied(tells) = known.entry(self.conversation.clone())
-            && tells.get().receiver_count() == 1
+            && tells.get().receiver_count() == 0
         {
             tells.remove();
             self.watchers.0.conversations.store(known.len(), Ordering::SeqCst);
@@ -60,7 +65,7 @@ impl Watchers {
     pub(super) fn watch(&self, conversation: &ConversationId) -> Changes {
         let mut known = self.lock();
         let tells = known.entry(conversation.clone()).or_default();
-        let told = tells.subscribe();
+        let told = Some(tells.subscribe());
         self.0.conversations.store(known.len(), Ordering::SeqCst);
         Changes { watchers: self.clone(), conversation: conversation.clone(), told }
     }
@@ -119,6 +124,24 @@ mod tests {
         watchers.tell(&id("c"));
         assert!(is_told(&mut one) && !is_told(&mut one));
         assert!(is_told(&mut two));
+    }
+
+    #[test]
+    fn nothing_is_left_of_those_who_go_at_once() {
+        let watchers = Watchers::default();
+        let goes = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for at in 0..20_000 {
+                        let changes = watchers.watch(&id(&at.to_string()));
+                        goes.wait();
+                        drop(changes);
+                    }
+                });
+            }
+        });
+        assert!(watchers.is_empty() && watchers.lock().is_empty());
     }
 
     #[test]

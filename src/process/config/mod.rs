@@ -108,8 +108,9 @@ settings! {
         stream_for: Duration = "20s", "10ms" to "365d";
         /// After how long without an event a stream says that it is alive. So often at the most it is looked at whether the
         /// caller's key or token is still good.
-        stream_keep_alive: Duration = "15s", "10ms" to "1h";
-        /// How many streams may be open at once. Over HTTP/1.1 each is a connection: see `connections_max`.
+        stream_keep_alive: Duration = "15s", "10ms" to "30s";
+        /// How many streams may be open at once. Over HTTP/1.1 each takes a connection, and a tenth of `connections_max` is
+        /// not for streams.
         streams_max: usize = "10000", "0" to "1000000";
         /// How many streams one user may have open; 0 for as many as there may be in all.
         user_streams_max: usize = "16", "0" to "1000000";

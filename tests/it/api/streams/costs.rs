@@ -34,7 +34,7 @@ async fn there_are_so_many_streams_and_a_client_that_leaves_makes_room() {
     let refused = app.get(ONE).await;
     assert!(refused.refuses(Code::TooManyStreams).contains('2'));
     assert!(refused.field("retry-after").is_some());
-    app.get(&format!("{STREAM}?message=x")).await.refuses(Code::TooManyStreams);
+    app.get(&format!("{STREAM}?message=x")).await.refuses(Code::UnknownMessage);
     drop(one);
     opened_soon(&mut app, &[]).await;
     let mut three = running.client().await;
@@ -159,4 +159,49 @@ async fn a_stream_ends_when_its_caller_is_let_in_no_more() {
         assert_ne!(event.name, "end", "it may try again, and is told then");
     }
     page.send("GET", ONE, &[("authorization", &alice)], None).await.refuses(Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn the_last_connections_are_not_for_streams() {
+    let limits = HttpLimits { connections_max: 20, ..quick() };
+    let (running, mut app) = chat(limits, 2, 1).await;
+    let mut open = Vec::new();
+    let refused = loop {
+        let mut page = running.client().await;
+        let reply = page.open(ONE, &[]).await;
+        if reply.status != 200 {
+            break page.body(reply).await;
+        }
+        open.push(page);
+    };
+    refused.refuses(Code::TooManyStreams);
+    assert_eq!(open.len(), 17, "beside the back end's connection, and two that are kept");
+    mark(&mut app, 0..1, "m1").await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_by_its_time_however_much_it_has_to_tell() {
+    let every_mark = HttpLimits { stream_every: Duration::ZERO, ..HttpLimits::default() };
+    let (running, mut app) = chat(every_mark, 1_000, 20).await;
+    let screen: Vec<_> = (1..=20).map(|at| format!("message=m{at}")).collect();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 << 10).unwrap();
+    let mut slow = Client::over(socket.connect(running.address).await.unwrap());
+    opened(&mut slow, &format!("{STREAM}?{}&for_ms=500", screen.join("&")), "").await;
+    next(&mut slow).await.unwrap();
+    mark(&mut app, 0..1_000, "m20").await;
+    // 20,000 events do not fit into what the system keeps. This is the stream's time, and not a wait for something.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let mut told = Vec::new();
+    while let Some(event) = next(&mut slow).await {
+        told.push(event);
+    }
+    assert!(told.len() < 10_000, "{} events", told.len());
+    let [.., last, end] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(
+        (end.name.as_str(), last.data["poll"].is_null()),
+        ("end", true),
+        "what was left is told at once"
+    );
+    assert!(last.counts().iter().all(|(_, read)| *read == 1_000), "{last:?}");
 }

@@ -224,6 +224,21 @@ async fn a_stream_ends_with_its_time_and_is_not_resumed_then() {
 }
 
 #[tokio::test]
+async fn what_was_not_told_yet_is_told_before_the_end() {
+    let rarely = HttpLimits { stream_every: Duration::from_mins(1), ..HttpLimits::default() };
+    let (running, mut app) = chat(rarely, 3, 1).await;
+    let mut sender = running.client().await;
+    opened(&mut sender, &format!("{ONE}&for_ms=300"), "").await;
+    assert_eq!(next(&mut sender).await.unwrap().counts(), one(0));
+    mark(&mut app, 0..2, "m1").await;
+    let last = next(&mut sender).await.unwrap();
+    assert_eq!(last.counts(), one(2));
+    let end = next(&mut sender).await.unwrap();
+    assert_eq!((end.name.as_str(), end.id), ("end", format!("{}.end", last.id)));
+    assert_eq!(next(&mut sender).await, None);
+}
+
+#[tokio::test]
 async fn how_long_a_stream_may_last_has_bounds() {
     let limits = HttpLimits { stream_for: Duration::from_millis(70), ..HttpLimits::default() };
     let (_running, mut app) = chat(limits, 2, 1).await;
