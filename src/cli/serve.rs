@@ -49,15 +49,15 @@ Access:
   Without --api-keys and --token-keys whoever can connect can do everything, so it listens
   on loopback addresses and socket files only. With either, callers show who they are:
   `Authorization: Bearer` and an API key (the chat's back end: all calls) or a user token (a
-  user's client: marks and pulls of its own). `seenby keys new` makes API keys, `seenby token
+  user's client: marks, pulls and streams of its own). `seenby keys new` makes API keys, `seenby token
   sign` tokens to try out. At SIGHUP both files are read again, and no request is dropped;
   what systemd hands over as a credential stays as it is until a restart.
 
 Start and end:
   The first line on standard output says that it can answer, and where:
   `seenby listening on http://127.0.0.1:7400`. Logs go to standard error.
-  At SIGTERM or SIGINT it takes no more connections, answers the requests under way,
-  closes the store and ends. A second signal ends it at once; what was answered is
+  At SIGTERM or SIGINT it takes no more connections, answers the requests under way, ends
+  streams (without an event `end`: they may be resumed elsewhere), closes the store and ends. A second signal ends it at once; what was answered is
   kept even so.
 
 Exit codes:
@@ -296,38 +296,87 @@ fn spawn_sweep(ledger: Ledger, clock: Clock, every: Duration) -> JoinHandle<()> 
 }
 
 /// Has the pace follow the load, a second at a time.
-fn spawn_pace(ledger: Ledger, mut stretch: Stretch, metrics: Arc<Metrics>) -> JoinHandle<()> {
-    metrics.paced(Duration::from_millis(stretch.every_ms()), &Load::default());
+fn spawn_pace(ledger: Ledger, stretch: Stretch, metrics: Arc<Metrics>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut meter = Meter::begin(&ledger.vitals());
+        let mut following = Following::begin(ledger.clone(), stretch, metrics);
         loop {
             let (load, took) = meter.look(|| ledger.vitals()).await;
-            let was_stretched = stretch.is_stretched();
-            let every_ms = stretch.look(load.most(), took);
-            ledger.set_pace(every_ms);
-            metrics.paced(Duration::from_millis(every_ms), &load);
-            let Load { processor, waiting, commit } = load;
-            match (was_stretched, stretch.is_stretched()) {
-                (false, true) => {
-                    tracing::info!(
-                        every_ms,
-                        processor,
-                        waiting,
-                        commit,
-                        "pulls are asked to come more rarely"
-                    );
-                }
-                (true, false) => tracing::info!(every_ms, "pulls are asked to come as often as before"),
-                (true, true) => tracing::debug!(every_ms, processor, waiting, commit, "stretched"),
-                (false, false) => {}
-            }
+            following.look(load, took);
         }
     })
+}
+
+/// From a load to the pace that clients are told.
+struct Following {
+    ledger: Ledger,
+    stretch: Stretch,
+    metrics: Arc<Metrics>,
+}
+
+impl Following {
+    fn begin(ledger: Ledger, stretch: Stretch, metrics: Arc<Metrics>) -> Self {
+        metrics.paced(Duration::from_millis(stretch.every_ms()), &Load::default());
+        Self { ledger, stretch, metrics }
+    }
+
+    /// This load was there for so long.
+    fn look(&mut self, load: Load, took: Duration) {
+        let was_stretched = self.stretch.is_stretched();
+        let every_ms = self.stretch.look(load.most(), took);
+        self.ledger.set_pace(every_ms);
+        self.metrics.paced(Duration::from_millis(every_ms), &load);
+        let Load { processor, waiting, commit } = load;
+        match (was_stretched, self.stretch.is_stretched()) {
+            (false, true) => {
+                tracing::info!(every_ms, processor, waiting, commit, "pulls are asked to come more rarely");
+            }
+            (true, false) => tracing::info!(every_ms, "pulls are asked to come as often as before"),
+            (true, true) => tracing::debug!(every_ms, processor, waiting, commit, "stretched"),
+            (false, false) => {}
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        domain::{
+            Audience, ConversationId, MessageId, Pace, Registration, Retention, Timestamp, UserId, Viewer,
+        },
+        store::model::ModelStore,
+    };
+
+    /// What clients are told that pull a message which can still change.
+    async fn told(ledger: &Ledger) -> u64 {
+        let pulls = vec![(ConversationId::new("c").unwrap(), vec![MessageId::new("m").unwrap()])];
+        let screen = ledger.pull(pulls, &Viewer::App, Timestamp { unix_ms: 1 }).await.unwrap();
+        screen.poll.unwrap().every_ms
+    }
+
+    #[tokio::test]
+    async fn pulls_are_told_the_pace_that_the_load_makes() {
+        let store = Arc::new(ModelStore::default());
+        let ledger = Ledger::new(store, Retention::default(), Pace::default(), Limits::default());
+        let sent = Registration {
+            message: MessageId::new("m").unwrap(),
+            sender: UserId::new("alice").unwrap(),
+            audience: Audience::Users(vec![UserId::new("bob").unwrap()]),
+            expires_in_s: None,
+            expires_at: crate::domain::ExpiresAt { unix_s: 9 },
+            order: None,
+        };
+        let (c, now) = (ConversationId::new("c").unwrap(), Timestamp { unix_ms: 1 });
+        ledger.register(c, sent, now).await.unwrap();
+        let mut following = Following::begin(ledger.clone(), Stretch::new(2_000, 10_000), Arc::default());
+        assert_eq!(told(&ledger).await, 2_000);
+        let much = Load { processor: 1.25, ..Load::default() };
+        (0..10).for_each(|_| following.look(much, Duration::from_secs(2)));
+        assert!(told(&ledger).await > 2_000);
+        (0..100).for_each(|_| following.look(Load::default(), Duration::from_secs(2)));
+        assert_eq!(told(&ledger).await, 2_000);
+    }
 
     #[test]
     fn the_defaults_of_the_settings_are_those_of_the_wire() {

@@ -109,7 +109,7 @@ pub(super) async fn measure(args: &Args) -> Result<Report, BenchError> {
     for conversation in 0..chats.conversations {
         register(&load, conversation).await?;
     }
-    let address = address(&server)?;
+    let address = server.address()?;
     let mut memory = vec![("before", server.process().resident())];
     let connections = connect(address, args.streams).await?;
     memory.push(("connections", settled(&server).await));
@@ -142,11 +142,6 @@ async fn register(load: &Load, conversation: usize) -> Result<(), BenchError> {
     let entries = (0..MESSAGES).map(entry).collect();
     let sent = load.client.register_bulk(&chats.name(conversation), entries).await;
     sent.map(drop).map_err(BenchError::call("register messages"))
-}
-
-fn address(server: &Server) -> Result<SocketAddr, BenchError> {
-    let address = server.url.strip_prefix("http://").and_then(|address| address.parse().ok());
-    address.ok_or_else(|| BenchError::Server(format!("{} is no address", server.url)))
 }
 
 /// Memory of the server once it has stopped growing.

@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs,
     io::{BufRead, BufReader},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     sync::{
@@ -143,6 +144,12 @@ impl Server {
     /// Ends it by SIGKILL, whatever it does.
     pub(in crate::cli) fn kill(self) {
         drop(self);
+    }
+
+    /// Where it listens, as an address.
+    pub(in crate::cli) fn address(&self) -> Result<SocketAddr, MeasureError> {
+        let address = self.url.strip_prefix("http://").and_then(|address| address.parse().ok());
+        address.ok_or_else(|| MeasureError::Server(format!("it listens on {}", self.url)))
     }
 
     pub(in crate::cli) fn process(&self) -> Process {

@@ -19,6 +19,10 @@ const OPENING: Duration = Duration::from_secs(1);
 /// How much of a look is its beginning: as long as the server has a phone pull, if nothing else is set.
 const BEGINNING: Duration = Duration::from_secs(20);
 
+/// Marks that are later than this, in simulated seconds, are no more those of the readers' model, and whoever sends and asks
+/// is as late.
+const LATE_MAX_S: f64 = 10.0;
+
 /// One strategy in one group. What is not per message is of all messages together.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Figures {
@@ -37,6 +41,8 @@ pub(super) struct Figures {
     pub(super) cpu_above_ms: f64,
     pub(super) resident_most: u64,
     pub(super) late_p99_s: f64,
+    /// Whether marks came too late for ages to mean anything.
+    pub(super) is_late: bool,
     pub(super) messages: Vec<OfMessage>,
 }
 
@@ -102,8 +108,14 @@ impl Figures {
             cpu_above_ms: ms(played.cpu_ns) - ms(baseline.cpu_ns),
             resident_most: played.resident_most,
             late_p99_s: share(&late, 99),
+            is_late: share(&late, 99) > LATE_MAX_S,
             messages,
         }
+    }
+
+    /// Whether marks came too late for ages to mean anything.
+    pub(super) fn is_late(&self) -> bool {
+        self.is_late
     }
 
     /// Whether every member that read was pushed, once: the first event shows who had read before the stream was open.

@@ -37,7 +37,9 @@ the first byte after the tail of the last one.
 
 What runs by a server's own clock (the pace of events, keep-alives) is set to run as fast. The
 work of the servers is not: it takes as long as it takes, and one real millisecond is as many
-simulated ones as the factor says. A lower factor resolves more, and takes longer.
+simulated ones as the factor says. A lower factor resolves more, and takes longer. Groups of more
+than 2,000 are played more slowly in proportion. Where marks come too late all the same, ages are
+not told.
 
 Linux only: processor time and memory are read from /proc, and the readers and the chat's back end
 call from 127.0.0.2, so that a capture without that address shows the senders alone.
@@ -212,6 +214,7 @@ impl Args {
             horizon: self.horizon,
             messages: usize::from(if self.trace.is_some() { self.posts } else { self.messages }),
             spread: self.spread,
+            factor: self.factor,
         }
     }
 }

@@ -109,7 +109,7 @@ async fn blocks(
     for scene in scenes {
         let prepared =
             prepared(args, &scene, strategies, &folder.join(&format!("group{}", blocks.len()))).await?;
-        let played = together(prepared, &scene, args.factor, &bar).await?;
+        let played = together(prepared, &scene, &bar).await?;
         let baseline = played.iter().find(|played| played.strategy == Strategy::Nobody);
         let baseline = baseline.expect("invariant: played with the others");
         let strategies = played.iter().map(|played| Figures::of(&scene, played, baseline)).collect();
@@ -129,19 +129,14 @@ async fn prepared(
     let mut plays = Vec::new();
     for strategy in strategies {
         let data = within.join(strategy.key());
-        plays.push(Play::prepare(*strategy, scene, data, (args.factor, args.radio_tail)).await?);
+        plays.push(Play::prepare(*strategy, scene, data, args.radio_tail).await?);
     }
     Ok(plays)
 }
 
 /// All strategies in one scene, at the same time, in their order.
-async fn together(
-    plays: Vec<Play>,
-    scene: &Scene,
-    factor: u32,
-    bar: &Bar,
-) -> Result<Vec<Played>, MeasureError> {
-    let time = Time::new(Instant::now() + LEAD, factor);
+async fn together(plays: Vec<Play>, scene: &Scene, bar: &Bar) -> Result<Vec<Played>, MeasureError> {
+    let time = Time::new(Instant::now() + LEAD, scene.factor);
     let mut playing = JoinSet::new();
     for (place, play) in plays.into_iter().enumerate() {
         playing.spawn(async move { play.play(time).await.map(|played| (place, played)) });

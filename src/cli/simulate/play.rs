@@ -78,14 +78,13 @@ impl Play {
         strategy: Strategy,
         scene: &Arc<Scene>,
         data: PathBuf,
-        (factor, tail): (u32, Duration),
+        tail: Duration,
     ) -> Result<Self, MeasureError> {
-        let settings = strategy.settings(factor, scene.horizon);
+        let settings = strategy.settings(scene);
         let start =
             settings.into_iter().fold(Start::on(data, &[]), |start, (name, value)| start.with(name, value));
         let server = start.start().await?;
-        let address = server.url.strip_prefix("http://").and_then(|address| address.parse().ok());
-        let address = address.ok_or_else(|| MeasureError::Server(format!("it listens on {}", server.url)))?;
+        let address = server.address()?;
         let others = server.client.clone().with_local_address(OTHERS);
         let play = Self { strategy, server, address, others, scene: scene.clone(), tail };
         play.register().await?;
@@ -139,7 +138,8 @@ impl Play {
             let (scene, strategy) = (self.scene.clone(), self.strategy);
             let id = &scene.messages[place].id;
             let (server, meter) = ((&self.server.client, self.address), Meter::new(time, self.tail));
-            let mut sender = Sender::new(server, meter, time, (&scene.conversation, id));
+            let chance = fastrand::Rng::with_seed(scene.seed ^ place as u64);
+            let mut sender = Sender::new(server, meter, time, (&scene.conversation, id), chance);
             following.spawn(async move {
                 let sent = &scene.messages[place];
                 strategy.follow(&mut sender, sent, sent.at + scene.horizon).await?;

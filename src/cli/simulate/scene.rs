@@ -48,6 +48,11 @@ pub(super) struct Scene {
     pub(super) reads: Vec<Read>,
     /// For how long each message is followed.
     pub(super) horizon: Duration,
+    /// How many times as fast as real time it is played.
+    pub(super) factor: u32,
+    /// Whether it was made up, and is no trace.
+    pub(super) is_made: bool,
+    pub(super) seed: u64,
 }
 
 /// What scenes are made from.
@@ -61,9 +66,19 @@ pub(super) struct Making {
     pub(super) messages: usize,
     /// Over how long they are sent, if nobody has written down when.
     pub(super) spread: Duration,
+    /// How many times as fast as real time groups are played that are not larger than [`FULL_SPEED`].
+    pub(super) factor: u32,
 }
 
+/// So many members can mark as fast as `--factor` says, on all servers at once. Larger groups take their time.
+const FULL_SPEED: usize = 2_000;
+
 impl Making {
+    fn factor_of(&self, members: usize) -> u32 {
+        let slower = u32::try_from(members.div_ceil(FULL_SPEED)).unwrap_or(u32::MAX).max(1);
+        (self.factor / slower).max(1)
+    }
+
     fn chance(&self, size: usize) -> Rng {
         Rng::with_seed(self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ size as u64)
     }
@@ -99,7 +114,7 @@ impl Scene {
             }
             messages.push(sent);
         }
-        Self::of(format!("{size} members"), members, messages, reads, making)
+        Self { is_made: true, ..Self::of(format!("{size} members"), members, messages, reads, making) }
     }
 
     /// A group that was: whoever posts has read, at that moment, all that was posted before and was for them.
@@ -144,7 +159,9 @@ impl Scene {
         for place in reads.iter().flat_map(|read| &read.messages) {
             messages[*place].readers += 1;
         }
-        Self { name, conversation: "simulated".to_owned(), members, messages, reads, horizon: making.horizon }
+        let (factor, conversation) = (making.factor_of(members.len()), "simulated".to_owned());
+        let Making { seed, horizon, .. } = *making;
+        Self { name, conversation, members, messages, reads, horizon, factor, is_made: false, seed }
     }
 
     /// When nothing happens any more.
@@ -160,6 +177,7 @@ mod tests {
     fn making(messages: usize) -> Making {
         let second = Duration::from_secs;
         Making {
+            factor: 60,
             seed: 1,
             readers: Readers {
                 reach: 0.65,
@@ -207,5 +225,11 @@ mod tests {
         assert_eq!(scene.messages.len(), 3);
         assert_eq!(scene.messages[0].audience, Some(vec!["b".to_owned()]), "c came later");
         assert_eq!(scene.members, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn larger_groups_are_played_more_slowly() {
+        let factors = [20, 2_000, 2_001, 10_000, 1_000_000].map(|size| making(5).factor_of(size));
+        assert_eq!(factors, [60, 60, 30, 12, 1]);
     }
 }

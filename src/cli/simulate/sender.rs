@@ -57,6 +57,8 @@ pub(super) struct Sender {
     pub(super) message: String,
     pub(super) meter: Meter,
     pub(super) seen: Seen,
+    /// When within its pace it pulls.
+    pub(super) chance: fastrand::Rng,
     line: Option<Client>,
     etag: Option<String>,
     poll: Option<Poll>,
@@ -68,6 +70,7 @@ impl Sender {
         meter: Meter,
         time: Time,
         (conversation, message): (&str, &str),
+        chance: fastrand::Rng,
     ) -> Self {
         Self {
             time,
@@ -77,6 +80,7 @@ impl Sender {
             message: message.to_owned(),
             meter,
             seen: Seen::default(),
+            chance,
             line: None,
             etag: None,
             poll: None,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     readers::Look,
-    scene::Sent,
+    scene::{Scene, Sent},
     sender::{Next, Sender},
 };
 use crate::{cli::measure::MeasureError, client::StreamEvent, wire::Poll};
@@ -55,19 +55,23 @@ impl Strategy {
         }
     }
 
-    /// What the server's own clock does that must go `factor` times as fast.
-    pub(super) fn settings(self, factor: u32, horizon: Duration) -> Vec<(&'static str, String)> {
+    /// What the server's own clock does that must go as fast as the scene; and the pace stays what it is, for all of them,
+    /// however busy so many servers on one machine are.
+    pub(super) fn settings(self, scene: &Scene) -> Vec<(&'static str, String)> {
+        let (factor, paced) = (scene.factor, ("SEENBY_POLL_EVERY_MAX", "2s".to_owned()));
         let every = match self {
             Self::Push => Duration::ZERO,
             Self::Combined => EVENTS_EVERY / factor,
-            Self::Nobody | Self::Pull(_) | Self::Proactive => return Vec::new(),
+            Self::Nobody | Self::Pull(_) | Self::Proactive => return vec![paced],
         };
-        let ms = |duration: Duration| format!("{}ms", duration.as_millis());
+        // Settings are whole milliseconds: at 60 times, a second is 17 of them, and so 1.02 s.
+        let ms = |duration: Duration| format!("{}ms", (duration.as_micros() + 500) / 1_000);
         vec![
+            paced,
             ("SEENBY_STREAM_EVERY", ms(every)),
             ("SEENBY_STREAM_KEEP_ALIVE", ms(COMMENT_EVERY / factor)),
             // Streams end with the look or the horizon, and not before.
-            ("SEENBY_STREAM_FOR", format!("{}s", horizon.as_secs() + 60)),
+            ("SEENBY_STREAM_FOR", format!("{}s", scene.horizon.as_secs() + 60)),
         ]
     }
 
@@ -157,7 +161,9 @@ async fn pull_and_stream(sender: &mut Sender, look: Look) -> Result<(), MeasureE
             event = stream.next() => event.map_err(MeasureError::call("read a stream"))?,
             () = time.until(look.end) => break,
         };
-        let Some(StreamEvent::Receipts(came)) = event else { break };
+        let Some(StreamEvent::Receipts(came)) = event else {
+            return Err(MeasureError::Wrong("a stream ended before its look did".to_owned()));
+        };
         sender.take(came)?;
         sender.seen.events += 1;
         sender.seen.pushed += 1;
@@ -174,7 +180,7 @@ async fn pull_while_looking(sender: &mut Sender, look: Look) -> Result<Option<Po
         let Next { poll, max_age } = sender.pull().await?;
         pulls += 1;
         let Some(pace) = poll else { break None };
-        at = next_pull(at, Duration::from_millis(pace.every_ms).max(max_age), fastrand::f64());
+        at = next_pull(at, Duration::from_millis(pace.every_ms).max(max_age), sender.chance.f64());
         if at > look.end.min(look.begin + Duration::from_millis(pace.for_ms)) {
             break poll;
         }

@@ -96,9 +96,10 @@ pub(super) async fn measure(args: &Args) -> Result<Report, BenchError> {
     let server = start.start().await?;
     let client = server.client.clone().with_attempt_max(CALL_MAX);
     let load = Load { client, retry: Retry::new(Duration::ZERO), ..load };
+    let base = Observer::begin(&load).await?.base();
     let mut all = Vec::new();
     for factor in &args.factors {
-        let figures = ask(args, &server, &load, capacity * factor).await?;
+        let figures = ask(args, &server, &load, (capacity * factor, base)).await?;
         let figures = Figures { factor: *factor, ..figures };
         eprintln!("{}", figures.line());
         all.push(figures);
@@ -125,9 +126,16 @@ async fn seek(args: &Args, server: &Server, chats: Chats) -> Result<f64, BenchEr
 }
 
 /// Has as many senders pull as would ask for `rate` pulls a second at the base pace, for as long as is asked.
-async fn ask(args: &Args, server: &Server, load: &Load, rate: f64) -> Result<Figures, BenchError> {
+async fn ask(
+    args: &Args,
+    server: &Server,
+    load: &Load,
+    (rate, base): (f64, Duration),
+) -> Result<Figures, BenchError> {
     let observer = Observer::begin(load).await?;
-    let base = observer.base();
+    if observer.base() != base {
+        return Err(BenchError::Wrong(format!("the pace has not come back to {base:?} within {BACK_MAX:?}")));
+    }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some hundred thousands")]
     let clients = (rate * base.as_secs_f64()).ceil() as usize;
     let (own, process) = (Process::own(), server.process());

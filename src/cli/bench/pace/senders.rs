@@ -4,6 +4,7 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,7 +12,7 @@ use std::{
 use tokio::{
     sync::Semaphore,
     task::JoinSet,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 use super::{
@@ -27,6 +28,8 @@ const SCREENS: usize = 64;
 const JITTER: f64 = 0.1;
 /// How often those who are due are looked for.
 const TICK: Duration = Duration::from_millis(1);
+/// How long a client waits for an answer, from when it was due: as long as this crate's own.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// What becomes of a sender whose pull fails: the base pace is all that it knows.
 const AFTER_ERROR: Duration = Duration::from_secs(2);
 
@@ -168,7 +171,10 @@ impl Shared {
         while let Ok(turn) = self.due.acquire().await {
             turn.forget();
             let Some((due, sender)) = self.queue().due.pop_front() else { continue };
-            let pulled = connection.pull(&self.requests[sender % self.requests.len()]).await;
+            let pulled =
+                timeout_at(due + PATIENCE, connection.pull(&self.requests[sender % self.requests.len()]))
+                    .await;
+            let pulled = pulled.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
             let failed = pulled.is_err();
             self.note(due, sender, pulled);
             if failed && let Ok(anew) = Connection::open(&self.address).await {
@@ -177,7 +183,7 @@ impl Shared {
         }
     }
 
-    fn note(&self, due: Instant, sender: usize, pulled: std::io::Result<Duration>) {
+    fn note(&self, due: Instant, sender: usize, pulled: io::Result<Duration>) {
         let now = Instant::now();
         let mut queue = self.queue();
         let every = match pulled {
