@@ -39,9 +39,12 @@ pub struct Stream {
 impl Client {
     /// Has the server tell of changes to the receipts of 1 to 100 messages.
     ///
-    /// `last_event_id` goes on from an earlier stream's event, or from the `etag` of a pull; after the event that ended a
-    /// stream there is nothing to go on with, and the stream is empty. It lasts for `for_ms`, or for as long as the server
-    /// allows.
+    /// `last_event_id` goes on from an earlier stream's event, or from the `etag` of a pull. The id of the event that ended a
+    /// stream is not one to go on from: the stream is empty then, for good; a new look begins with an `etag`, or with none. It
+    /// lasts for `for_ms`, 1 to what the server allows, and for that long if left out.
+    ///
+    /// Refused with `unknown-message` if none of the messages is known, and with `too-many-streams`, after whose wait it may
+    /// be tried again.
     pub async fn stream(
         &self,
         conversation: &str,
@@ -74,7 +77,9 @@ impl Client {
 }
 
 impl Stream {
-    /// Waits for the next event; none when the stream has ended. May be given up on and called again: no event is lost.
+    /// Waits for the next event; none when the stream has ended. Without a [`StreamEvent::End`] before that, the server went or
+    /// cut it off, and it may be resumed at once from its last event.
+    /// May be given up on and called again: no event is lost.
     pub async fn next(&mut self) -> Result<Option<StreamEvent>, ClientError> {
         loop {
             while let Some(event) = self.reader.next().map_err(unreadable)? {

@@ -25,7 +25,7 @@ use super::{
     Server,
     answer::{PART_BYTES, Sealed},
     exchange::{self, head_too_large},
-    listener::Stream,
+    listener::Socket,
     problem::Failure,
     watch::{Phase, Watch},
     watched::Watched,
@@ -45,7 +45,7 @@ enum End {
 }
 
 /// Serves a connection until either side ends it, or `stop` does and what is in flight has been answered.
-pub(super) async fn run(server: Arc<Server>, stream: Stream, stop: watch::Receiver<bool>) {
+pub(super) async fn run(server: Arc<Server>, stream: Socket, stop: watch::Receiver<bool>) {
     let mut io = Watched::new(stream, server.line.clone());
     let watch = io.watch();
     let within = Instant::now() + server.limits.head_timeout;
@@ -224,7 +224,7 @@ fn unreadable(server: &Server, error: &hyper::Error) -> Failure {
 }
 
 /// Says why the connection ends, and ends it.
-pub(super) async fn say(server: &Server, mut stream: Stream, failure: Failure) {
+pub(super) async fn say(server: &Server, mut stream: Socket, failure: Failure) {
     let bytes = failure.into_bytes(server.clock.now());
     let written = timeout(server.limits.linger_timeout, stream.write_all(&bytes)).await;
     if matches!(written, Ok(Ok(()))) {
@@ -234,7 +234,7 @@ pub(super) async fn say(server: &Server, mut stream: Stream, failure: Failure) {
 
 /// Closes our side and waits a moment for the client to close its own: to close both while the client still
 /// sends would take away the answer that it has not read.
-async fn linger(server: &Server, mut stream: Stream) {
+async fn linger(server: &Server, mut stream: Socket) {
     let waits = async {
         stream.shutdown().await?;
         // Not part of what every connection takes up from its beginning.

@@ -31,7 +31,7 @@ pub enum Listener {
 
 impl Listener {
     /// The next connection, and the address that it is from, if it has one. May be dropped while it waits; no connection is lost by that.
-    pub(super) async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
+    pub(super) async fn accept(&self) -> io::Result<(Socket, Option<IpAddr>)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
@@ -40,21 +40,21 @@ impl Listener {
                 let _ = stream.set_nodelay(true);
                 // What a client does not take is soon noticed, and not up to megabytes of it kept by the kernel.
                 let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES);
-                Ok((Stream::Tcp(stream), Some(address.ip())))
+                Ok((Socket::Tcp(stream), Some(address.ip())))
             }
-            Self::Unix(listener) => Ok((Stream::Unix(listener.accept().await?.0), None)),
+            Self::Unix(listener) => Ok((Socket::Unix(listener.accept().await?.0), None)),
         }
     }
 }
 
 /// An accepted connection.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-impl Stream {
+impl Socket {
     /// Ready once the client has closed its side and all that it sent was read. What was not is left where it is, and
     /// then nobody is told.
     pub(super) fn poll_hung_up(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -82,7 +82,7 @@ impl Stream {
 
 const PEEK: RecvFlags = RecvFlags::PEEK.union(RecvFlags::DONTWAIT);
 
-impl AsyncRead for Stream {
+impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, into),
@@ -91,7 +91,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),

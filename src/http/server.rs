@@ -17,7 +17,7 @@ use super::{
     connection,
     cors::Cors,
     line::Line,
-    listener::Stream,
+    listener::Socket,
     problem::Failure,
     rates::{Arrivals, Rates},
     reading::Reader,
@@ -99,11 +99,6 @@ impl Server {
         *self.draining.borrow()
     }
 
-    /// Whether a connection may be given away for long: the last tenth of them is for calls that come and go.
-    pub(super) fn has_connections_to_spare(&self) -> bool {
-        self.connections.available_permits() >= self.limits.connections_max / 10
-    }
-
     /// Tells when that changes.
     pub(super) fn draining(&self) -> watch::Receiver<bool> {
         self.draining.subscribe()
@@ -175,7 +170,7 @@ async fn next(
     listener: &Listener,
     server: &Server,
     may_come: &mut bool,
-) -> io::Result<(Stream, Option<IpAddr>)> {
+) -> io::Result<(Socket, Option<IpAddr>)> {
     while !*may_come {
         match server.arrivals.check() {
             Ok(()) => *may_come = true,
@@ -189,7 +184,7 @@ async fn next(
 /// is closed without a word.
 fn admit(
     server: &Arc<Server>,
-    stream: Stream,
+    stream: Socket,
     address: Option<IpAddr>,
     stopped: &watch::Receiver<bool>,
     connections: &mut JoinSet<()>,

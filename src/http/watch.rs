@@ -7,7 +7,7 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -56,6 +56,8 @@ pub(super) struct State {
     /// What the connection has had since its driver's turn began.
     turn_bytes: usize,
     turn_requests: usize,
+    /// Wakes the connection's task.
+    driver: Option<Waker>,
 }
 
 /// So many requests may be abandoned by a client that abandons more than it waits for. Who goes on with that wants
@@ -98,6 +100,7 @@ impl Watch {
             withheld: false,
             turn_bytes: 0,
             turn_requests: 0,
+            driver: None,
         };
         Self { state: Mutex::new(state), line, place: Mutex::default(), own_line: Line::default() }
     }
@@ -132,6 +135,9 @@ impl Watch {
     pub(super) fn begin_turn(&self, cx: &mut Context<'_>) {
         let mut state = self.state();
         (state.turn_bytes, state.turn_requests) = (0, 0);
+        if state.multiplexed && !state.driver.as_ref().is_some_and(|driver| driver.will_wake(cx.waker())) {
+            state.driver = Some(cx.waker().clone());
+        }
         drop(state);
         let _ = self.poll_passed(cx);
     }
@@ -260,10 +266,15 @@ impl InFlight {
         self.whole = whole || self.streams;
         let mut state = self.watch.state();
         if !state.multiplexed {
-            state.enter(Phase::Answered);
-            state.unsent = true;
+            // What hyper goes on to keep of an answer that is stuck does not set its time back.
+            let since = if state.unsent { state.since } else { Instant::now() };
+            (state.phase, state.since, state.unsent) = (Phase::Answered, since, true);
         } else if !whole {
             state.answers.retain(|(number, _)| *number != self.number);
+            // Answers have tasks of their own, and the connection's has to know that there is a deadline.
+            if let Some(driver) = state.driver.as_ref().filter(|_| state.answers.is_empty()) {
+                driver.wake_by_ref();
+            }
             state.answers.push((self.number, Instant::now()));
         }
     }

@@ -12,12 +12,12 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{line::Line, listener::Stream, watch::Watch};
+use super::{line::Line, listener::Socket, watch::Watch};
 
 /// A socket that tells its [`Watch`] what moves.
 #[derive(Debug)]
 pub(super) struct Watched {
-    stream: Stream,
+    stream: Socket,
     watch: Arc<Watch>,
     /// Read while finding out which protocol is spoken, and not yet given to hyper.
     sniffed: Bytes,
@@ -27,7 +27,7 @@ pub(super) struct Watched {
 
 impl Watched {
     /// A socket that reads beyond a turn's worth only after it has stood in `line`.
-    pub(super) fn new(stream: Stream, line: Line) -> Self {
+    pub(super) fn new(stream: Socket, line: Line) -> Self {
         Self { stream, watch: Arc::new(Watch::new(line)), sniffed: Bytes::new(), stays_open: true }
     }
 
@@ -46,7 +46,7 @@ impl Watched {
     }
 
     /// The bare socket.
-    pub(super) fn into_stream(self) -> Stream {
+    pub(super) fn into_stream(self) -> Socket {
         self.stream
     }
 }

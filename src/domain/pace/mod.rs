@@ -158,7 +158,9 @@ impl Stretch {
     }
 
     fn turn_back(&mut self, load: f64) {
-        let after = |load_after: f64| float(self.to_ms) * (load / load_after).max(1.0 / STEP_MAX);
+        // Below a second there is nothing but the base, which may be less than half of it.
+        let least = if self.to_ms > 1_000 { 1.0 / STEP_MAX } else { 0.0 };
+        let after = |load_after: f64| float(self.to_ms) * (load / load_after).max(least);
         let proven = float(self.too_short_ms + 1);
         let back =
             if after(LOAD_AFTER) >= proven { after(LOAD_AFTER) } else { after(LOAD_AGAIN).min(proven) };

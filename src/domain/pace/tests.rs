@@ -204,3 +204,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_base_of_less_than_a_second_is_come_back_to() {
+    let second = Duration::from_secs(1);
+    for base_ms in [10, 100, 250, 499, 500, 999] {
+        let mut stretch = Stretch::new(base_ms, 10_000);
+        (0..3).for_each(|_| _ = stretch.look(1.3, second));
+        assert!(stretch.is_stretched(), "{base_ms}");
+        (0..60).for_each(|_| _ = stretch.look(0.5, second));
+        assert!(base_ms > 500 || stretch.is_stretched(), "{base_ms}: the base would be too much");
+        (0..60).for_each(|_| _ = stretch.look(0.005, second));
+        assert_eq!(stretch.every_ms(), base_ms);
+    }
+}

@@ -189,3 +189,23 @@ async fn a_stream_that_nobody_takes_ends_its_http2_connection() {
     connection.await.unwrap().unwrap();
     drop(untaken);
 }
+
+#[tokio::test]
+async fn a_client_without_room_for_an_event_is_not_waited_for_over_http2() {
+    let limits = HttpLimits {
+        answer_timeout: Duration::from_millis(200),
+        idle_timeout: Duration::from_hours(1),
+        ..HttpLimits::default()
+    };
+    let running = Running::within(limits).await;
+    let mut app = running.client().await;
+    app.put("/v1/conversations/c/messages/m1", r#"{"sender":"alice","audience":["bob"]}"#).await.expect(201);
+    let stream_of_one = TokioIo::new(TcpStream::connect(running.address).await.unwrap());
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(1);
+    let (mut sender, connection): (Sender, _) = builder.handshake(stream_of_one).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let untaken = stream(&mut sender).await;
+    assert_eq!(untaken.status(), 200);
+    tokio::time::timeout(Duration::from_secs(30), connection).await.expect("an end").unwrap().unwrap();
+}

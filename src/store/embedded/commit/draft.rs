@@ -58,6 +58,14 @@ pub(in crate::store::embedded) struct ConversationDraft {
     pub(in crate::store::embedded) draft: Option<Draft>,
 }
 
+impl ConversationDraft {
+    /// Whether it may have changed anybody's receipts: a mark that was made before, or is not kept, has not.
+    pub(in crate::store::embedded) fn may_show(&self) -> bool {
+        let touches = |draft: &Draft| !draft.pages.is_empty() || !draft.unnamed.is_empty();
+        self.ended.is_some() || self.draft.as_ref().is_some_and(touches)
+    }
+}
+
 /// The changes to one conversation.
 #[derive(Debug)]
 pub(in crate::store::embedded) struct Draft {

@@ -159,6 +159,7 @@ impl Hot {
     pub(super) fn publish(&self, id: ConversationId, change: ConversationDraft, watch: &mut impl Watch) {
         let mut shard = self.shard(&id).write().unwrap_or_else(PoisonError::into_inner);
         let was_there = shard.contains_key(&id);
+        let may_show = change.may_show();
         if change.ended.is_some()
             && let Some(ended) = shard.remove(&id)
         {
@@ -176,7 +177,9 @@ impl Hot {
         }
         let is_there = shard.contains_key(&id);
         drop(shard);
-        self.watchers.tell(&id);
+        if may_show {
+            self.watchers.tell(&id);
+        }
         if was_there != is_there {
             let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
             if is_there {

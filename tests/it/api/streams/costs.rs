@@ -175,7 +175,7 @@ async fn the_last_connections_are_not_for_streams() {
         open.push(page);
     };
     refused.refuses(Code::TooManyStreams);
-    assert_eq!(open.len(), 17, "beside the back end's connection, and two that are kept");
+    assert_eq!(open.len(), 18);
     mark(&mut app, 0..1, "m1").await;
 }
 

@@ -239,6 +239,27 @@ async fn what_was_not_told_yet_is_told_before_the_end() {
 }
 
 #[tokio::test]
+async fn signs_of_life_bring_no_event_before_its_time() {
+    let limits = HttpLimits {
+        stream_every: Duration::from_mins(1),
+        stream_keep_alive: Duration::from_millis(20),
+        ..HttpLimits::default()
+    };
+    let (running, mut app) = chat(limits, 3, 1).await;
+    let mut sender = running.client().await;
+    opened(&mut sender, &format!("{ONE}&for_ms=400"), "").await;
+    next(&mut sender).await.unwrap();
+    mark(&mut app, 0..1, "m1").await;
+    let mut names = Vec::new();
+    while let Some(event) = next(&mut sender).await {
+        names.push(event.name);
+    }
+    let told: Vec<_> = names.iter().filter(|name| !name.is_empty()).collect();
+    assert_eq!(told, ["receipts", "end"], "{names:?}");
+    assert!(names.len() > 2, "{names:?}");
+}
+
+#[tokio::test]
 async fn how_long_a_stream_may_last_has_bounds() {
     let limits = HttpLimits { stream_for: Duration::from_millis(70), ..HttpLimits::default() };
     let (_running, mut app) = chat(limits, 2, 1).await;
