@@ -13,7 +13,8 @@ const STREAM: &str = "Server-sent events, for at most for_ms. First an event 're
     the messages that have changed, whenever one has, at most one each stream_every (or, where that is 0, one for each \
     mark). Its id is the ETag of the whole. A comment each stream_keep_alive shows that it is alive. Last-Event-ID, also \
     the ETag of a pull, resumes: the first event lists what has changed since, and there is none if nothing has. In the end comes \
-    an event 'end'; resuming behind it is answered 204: stop. A stream that ends without it may be resumed at once.";
+    an event 'end'; resuming behind it is answered 204: stop. A stream that ends without it may be resumed at once. A client \
+    that closes its side has left. That a message expires is told with the next sign of life at the latest.";
 const QUERY: &str = "The same as a pull, over several conversations: for a list of chats with a tick each. With the etag \
     of an earlier answer only what has changed since is listed, maybe nothing. 1 to 100 messages in all, at least one in \
     each pull; a pair of conversation and message may stand there once.";

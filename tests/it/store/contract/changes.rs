@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use seenby::{
     domain::Timestamp,
-    store::{Changes, Store},
+    store::{
+        Changes, Store,
+        embedded::{EmbeddedStore, Options},
+    },
 };
 use tokio::time::timeout;
 
@@ -62,4 +65,19 @@ async fn a_conversation_that_is_not_there_yet_can_be_watched(store: &dyn Store) 
     let mut changes = store.changes(&conversation("c"));
     group(store, "c", &["alice", "bob"], &["m1"]).await;
     told(&mut changes, "its beginning").await;
+}
+
+/// Of the embedded engine alone: others may tell of more. Who is woken can tell the time of it.
+#[tokio::test]
+async fn marks_that_change_nothing_wake_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(directory.path(), Options::default()).unwrap();
+    group(&store, "c", &["alice", "bob", "carol"], &["m1"]).await;
+    mark(&store, "c", "bob", read_messages(&["m1"])).await;
+    store.set_hidden(user("carol"), true).await.unwrap();
+    let mut changes = store.changes(&conversation("c"));
+    mark(&store, "c", "bob", read_messages(&["m1", "none"])).await;
+    mark(&store, "c", "carol", read_messages(&["m1"])).await;
+    let woken = timeout(Duration::from_millis(20), changes.next()).await;
+    assert!(woken.is_err(), "a mark of before, and one that is not kept");
 }
