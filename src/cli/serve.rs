@@ -312,28 +312,35 @@ struct Following {
     ledger: Ledger,
     stretch: Stretch,
     metrics: Arc<Metrics>,
+    /// The longest pace since it was the base, which the log has.
+    told_ms: u64,
 }
 
 impl Following {
     fn begin(ledger: Ledger, stretch: Stretch, metrics: Arc<Metrics>) -> Self {
         metrics.paced(Duration::from_millis(stretch.every_ms()), &Load::default());
-        Self { ledger, stretch, metrics }
+        Self { ledger, told_ms: stretch.every_ms(), stretch, metrics }
     }
 
     /// This load was there for so long.
     fn look(&mut self, load: Load, took: Duration) {
-        let was_stretched = self.stretch.is_stretched();
         let every_ms = self.stretch.look(load.most(), took);
         self.ledger.set_pace(every_ms);
         self.metrics.paced(Duration::from_millis(every_ms), &load);
         let Load { processor, waiting, commit } = load;
-        match (was_stretched, self.stretch.is_stretched()) {
-            (false, true) => {
-                tracing::info!(every_ms, processor, waiting, commit, "pulls are asked to come more rarely");
-            }
-            (true, false) => tracing::info!(every_ms, "pulls are asked to come as often as before"),
-            (true, true) => tracing::debug!(every_ms, processor, waiting, commit, "stretched"),
-            (false, false) => {}
+        if every_ms > self.told_ms {
+            // Of each part of the load, 1 is as much as there should be.
+            tracing::info!(
+                every_ms,
+                processor,
+                waiting,
+                commit,
+                "under load, pulls are asked to come more rarely"
+            );
+            self.told_ms = every_ms;
+        } else if !self.stretch.is_stretched() && self.told_ms > every_ms {
+            tracing::info!(every_ms, "pulls are asked to come as often as before");
+            self.told_ms = every_ms;
         }
     }
 }

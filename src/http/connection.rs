@@ -108,6 +108,7 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
         watch.begin_turn(cx);
         if !stops && stopping.as_mut().poll(cx).is_ready() {
             stops = true;
+            watch.leave_by(Instant::now() + server.limits.linger_timeout);
             stopped_idle = matches!(watch.phase(), Phase::Opened | Phase::Idle);
             Pin::new(&mut connection).graceful_shutdown();
         }
@@ -178,6 +179,7 @@ async fn serve_http2(server: &Arc<Server>, mut io: Watched, watch: &Arc<Watch>, 
         watch.begin_turn(cx);
         if !stops && stopping.as_mut().poll(cx).is_ready() {
             stops = true;
+            watch.leave_by(Instant::now() + limits.linger_timeout);
             connection.as_mut().graceful_shutdown();
         }
         if connection.as_mut().poll(cx).is_ready() {

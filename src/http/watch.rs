@@ -42,6 +42,8 @@ pub(super) struct State {
     in_flight: usize,
     /// Those of them whose answers are streams.
     streaming: usize,
+    /// Whether the last answer was a stream, where there is one at a time. Its end may still be on its way.
+    has_streamed: bool,
     /// Whether hyper has something of an answer that the kernel has not.
     unsent: bool,
     /// Since when hyper has taken nothing of these answers, each by its request's number.
@@ -56,6 +58,8 @@ pub(super) struct State {
     /// What the connection has had since its driver's turn began.
     turn_bytes: usize,
     turn_requests: usize,
+    /// When whoever has nothing under way but streams is left behind, since the server goes.
+    leave_by: Option<Instant>,
     /// Wakes the connection's task.
     driver: Option<Waker>,
 }
@@ -91,6 +95,7 @@ impl Watch {
             since: Instant::now(),
             in_flight: 0,
             streaming: 0,
+            has_streamed: false,
             unsent: false,
             answers: Vec::new(),
             requests: 0,
@@ -100,6 +105,7 @@ impl Watch {
             withheld: false,
             turn_bytes: 0,
             turn_requests: 0,
+            leave_by: None,
             driver: None,
         };
         Self { state: Mutex::new(state), line, place: Mutex::default(), own_line: Line::default() }
@@ -123,6 +129,7 @@ impl Watch {
         state.requests += 1;
         let number = state.requests;
         state.turn_requests += 1;
+        state.has_streamed = false;
         let most = if state.multiplexed { TURN_REQUESTS_MULTIPLEXED } else { TURN_REQUESTS };
         let crowded = state.turn_requests > most;
         state.enter(Phase::Busy);
@@ -166,6 +173,11 @@ impl Watch {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The server goes: it waits for streams no longer than this, and over HTTP/2 for a client that does not hang up.
+    pub(super) fn leave_by(&self, at: Instant) {
+        self.state().leave_by = Some(at);
+    }
+
     pub(super) fn phase(&self) -> Phase {
         self.state().phase
     }
@@ -197,7 +209,7 @@ impl Watch {
             // What a stream may take is its own matter, as long as what it says is taken.
             Phase::Busy if state.multiplexed => Duration::MAX,
             Phase::Busy => return None,
-            Phase::Answered if state.streaming > 0 && !state.unsent => return None,
+            Phase::Answered if state.streaming > 0 && !state.unsent => return state.leaves(),
             Phase::Answered => limits.answer_timeout,
             Phase::Idle => limits.idle_timeout,
         };
@@ -206,11 +218,16 @@ impl Watch {
             return Some(state.since);
         }
         let answers = state.answers.iter().map(|(_, since)| *since + limits.answer_timeout);
-        answers.chain(due).min()
+        answers.chain(due).chain(state.leaves()).min()
     }
 }
 
 impl State {
+    fn leaves(&self) -> Option<Instant> {
+        let may = if self.multiplexed { self.in_flight == self.streaming } else { self.has_streamed };
+        self.leave_by.filter(|_| may)
+    }
+
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.since = Instant::now();
@@ -283,7 +300,7 @@ impl InFlight {
     pub(super) fn streams(&mut self) {
         self.streams = true;
         let mut state = self.watch.state();
-        state.streaming += 1;
+        (state.streaming, state.has_streamed) = (state.streaming + 1, true);
         if !state.multiplexed {
             state.enter(Phase::Answered);
         }

@@ -1,6 +1,10 @@
 //! The figures: a table for people, JSON for programs.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+};
 
 use serde_json::{Map, Value, json};
 
@@ -55,10 +59,10 @@ impl Report {
                 0 => format!("{cell:width$}"),
                 _ => format!("{cell:>width$}"),
             });
-            println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+            say(cells.collect::<Vec<_>>().join("  ").trim_end());
         }
         for note in &self.notes {
-            println!("{note}");
+            say(note);
         }
     }
 
@@ -66,6 +70,16 @@ impl Report {
         let text = serde_json::to_string_pretty(&self.figures).map_err(io::Error::from)?;
         fs::write(path, text + "\n")
     }
+}
+
+/// Prints a line. Whoever reads them may have had enough.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Whether a file can be written, found out before what it is for takes its time.
+pub(in crate::cli) fn try_file(path: &Path) -> io::Result<()> {
+    fs::OpenOptions::new().create(true).append(true).open(path).map(drop)
 }
 
 /// `12.3 MiB`.

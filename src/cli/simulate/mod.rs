@@ -33,7 +33,7 @@ use self::{
 };
 use super::{
     EXIT_USAGE, complain,
-    measure::{Bar, MeasureError, disk::Folder},
+    measure::{Bar, MeasureError, disk::Folder, report},
 };
 use crate::process::shutdown;
 
@@ -65,6 +65,9 @@ fn simulate(args: &Args) -> Result<(), MeasureError> {
         return Err(MeasureError::Usage("the simulation reads /proc, which only Linux has".to_owned()));
     }
     let (scenes, strategies) = (args.scenes()?, args.strategies());
+    for path in [&args.json, &args.svg].into_iter().flatten() {
+        report::try_file(path).map_err(MeasureError::io(format!("write {}", path.display())))?;
+    }
     let within = args.within.clone().unwrap_or_else(std::env::temp_dir);
     // Goes after the runtime, which takes the servers with it, however that ends.
     let folder = Folder::make(&within, false)

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use seenby::{
     domain::{Limits, Visibility},
-    http::HttpLimits,
+    http::{Drained, HttpLimits},
     store::model::ModelStore,
     wire::Code,
 };
@@ -204,4 +204,19 @@ async fn a_stream_ends_by_its_time_however_much_it_has_to_tell() {
         "what was left is told at once"
     );
     assert!(last.counts().iter().all(|(_, read)| *read == 1_000), "{last:?}");
+}
+
+#[tokio::test]
+async fn a_stopping_server_does_not_wait_for_clients_that_take_nothing() {
+    let every_mark = HttpLimits { stream_every: Duration::ZERO, ..HttpLimits::default() };
+    let (running, mut app) = chat(every_mark, 1_000, 20).await;
+    let screen: Vec<_> = (1..=20).map(|at| format!("message=m{at}")).collect();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 << 10).unwrap();
+    let mut silent = Client::over(socket.connect(running.address).await.unwrap());
+    opened(&mut silent, &format!("{STREAM}?{}", screen.join("&")), "").await;
+    next(&mut silent).await.unwrap();
+    mark(&mut app, 0..1_000, "m20").await;
+    drop(app);
+    assert_eq!(running.stop().await.unwrap(), Drained { connections_cut: 0 });
 }
