@@ -30,9 +30,14 @@ async fn connect(running: &Running) -> Sender {
 }
 
 async fn connect_watched(running: &Running) -> (Sender, JoinHandle<hyper::Result<()>>) {
-    let stream = TcpStream::connect(running.address).await.unwrap();
-    let (sender, connection) =
-        http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await.unwrap();
+    connect_with_room(running, 1 << 20).await
+}
+
+/// With room for so many bytes of an answer that is not taken.
+async fn connect_with_room(running: &Running, bytes: u32) -> (Sender, JoinHandle<hyper::Result<()>>) {
+    let stream = TokioIo::new(TcpStream::connect(running.address).await.unwrap());
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let (sender, connection) = builder.initial_stream_window_size(bytes).handshake(stream).await.unwrap();
     (sender, tokio::spawn(connection))
 }
 
@@ -133,6 +138,11 @@ async fn stopping_ends_an_http2_connection() {
     assert_eq!(running.stop().await.unwrap(), Drained { connections_cut: 0 });
 }
 
+/// Long before an idle connection would be asked whether it lives.
+async fn ends_soon(connection: JoinHandle<hyper::Result<()>>) {
+    tokio::time::timeout(Duration::from_secs(30), connection).await.expect("an end").unwrap().unwrap();
+}
+
 /// Opens a stream of the chat's one message.
 async fn stream(sender: &mut Sender) -> Response<Incoming> {
     let request = Request::get("http://x/v1/conversations/c/receipts/stream?message=m1");
@@ -173,7 +183,7 @@ async fn a_stream_that_nobody_takes_ends_its_http2_connection() {
         ..HttpLimits::default()
     };
     let running = Running::within(limits).await;
-    let (mut sender, connection) = connect_watched(&running).await;
+    let (mut sender, connection) = connect_with_room(&running, 16 << 10).await;
     let readers: Vec<_> = (0..2_000).map(|at| format!("\"u{at}\"")).collect();
     let m1 = format!(r#"{{"sender":"alice","audience":[{}]}}"#, readers.join(","));
     send(&mut sender, "PUT", "/v1/conversations/c/messages/m1", 0, &m1).await;
@@ -186,7 +196,7 @@ async fn a_stream_that_nobody_takes_ends_its_http2_connection() {
             .collect();
         app.post("/v1/marks", &format!(r#"{{"marks":[{}]}}"#, marks.join(","))).await.expect(200);
     }
-    connection.await.unwrap().unwrap();
+    ends_soon(connection).await;
     drop(untaken);
 }
 
@@ -194,18 +204,16 @@ async fn a_stream_that_nobody_takes_ends_its_http2_connection() {
 async fn a_client_without_room_for_an_event_is_not_waited_for_over_http2() {
     let limits = HttpLimits {
         answer_timeout: Duration::from_millis(200),
+        // h2 takes one event whatever room there is for it, and the next one not.
+        stream_keep_alive: Duration::from_millis(50),
         idle_timeout: Duration::from_hours(1),
         ..HttpLimits::default()
     };
     let running = Running::within(limits).await;
     let mut app = running.client().await;
     app.put("/v1/conversations/c/messages/m1", r#"{"sender":"alice","audience":["bob"]}"#).await.expect(201);
-    let stream_of_one = TokioIo::new(TcpStream::connect(running.address).await.unwrap());
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder.initial_stream_window_size(1);
-    let (mut sender, connection): (Sender, _) = builder.handshake(stream_of_one).await.unwrap();
-    let connection = tokio::spawn(connection);
+    let (mut sender, connection) = connect_with_room(&running, 1).await;
     let untaken = stream(&mut sender).await;
     assert_eq!(untaken.status(), 200);
-    tokio::time::timeout(Duration::from_secs(30), connection).await.expect("an end").unwrap().unwrap();
+    ends_soon(connection).await;
 }
