@@ -166,6 +166,9 @@ fn what_cannot_be_simulated_is_said() {
     };
     refused(&["--reach", "1.5"], 64, "--reach");
     refused(&["--factor", "0"], 64, "--factor");
+    // Before anything is played: the default takes minutes.
+    refused(&["--json", "/no/such/directory/x.json"], 2, "/no/such/directory/x.json");
+    refused(&["--svg", "/no/such/directory/x.svg"], 2, "/no/such/directory/x.svg");
     refused(&["--sizes", "1"], 64, "--sizes");
     refused(&["--sizes", "3", "--messages", "4"], 64, "--messages");
     refused(&["--look-min", "9s", "--look-max", "8s"], 64, "--look-min");

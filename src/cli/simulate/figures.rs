@@ -113,11 +113,6 @@ impl Figures {
         }
     }
 
-    /// Whether marks came too late for ages to mean anything.
-    pub(super) fn is_late(&self) -> bool {
-        self.is_late
-    }
-
     /// Whether every member that read was pushed, once: the first event shows who had read before the stream was open.
     pub(super) fn pushed_as_read(&self) -> bool {
         self.messages.iter().all(OfMessage::pushed_as_read)

@@ -78,7 +78,7 @@ fn row(figures: &Figures) -> Vec<String> {
         cells.push(format!("{} s", counted(sums.awake_s / messages)));
         cells.extend(
             [figures.age_p50_s, figures.age_p99_s, figures.age_beginning_p99_s]
-                .map(|age| if figures.is_late() { "late".to_owned() } else { format!("{age:.1} s") }),
+                .map(|age| if figures.is_late { "late".to_owned() } else { format!("{age:.1} s") }),
         );
         cells.extend([of_ms(figures.cpu_ms), of_ms(figures.cpu_above_ms)]);
     }
@@ -157,7 +157,7 @@ fn model(readers: &Readers) -> String {
 
 fn late(Block { scene, strategies }: &Block) -> String {
     let late = strategies.iter().map(|figures| figures.late_p99_s).fold(0.0, f64::max);
-    let is_late = strategies.iter().any(Figures::is_late);
+    let is_late = strategies.iter().any(|figures| figures.is_late);
     let busy = if is_late {
         ": the machine is too busy for this, and ages say nothing; take a lower --factor"
     } else {

@@ -13,6 +13,26 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::{ONE, STREAM, chat, mark, next, one, opened, quick};
 use crate::api::{guards::Guards, running::Running, wire::Client};
 
+/// A client with little room for what it does not read.
+async fn narrow(running: &Running) -> Client {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 << 10).unwrap();
+    Client::over(socket.connect(running.address).await.unwrap())
+}
+
+/// A server where each mark is an event, its back end, and a client with a stream that is 20,000 events behind: more than what the
+/// system keeps.
+async fn behind(parameters: &str) -> (Running, Client, Client) {
+    let every_mark = HttpLimits { stream_every: Duration::ZERO, ..HttpLimits::default() };
+    let (running, mut app) = chat(every_mark, 1_000, 20).await;
+    let screen: Vec<_> = (1..=20).map(|at| format!("message=m{at}")).collect();
+    let mut client = narrow(&running).await;
+    opened(&mut client, &format!("{STREAM}?{}{parameters}", screen.join("&")), "").await;
+    next(&mut client).await.unwrap();
+    mark(&mut app, 0..1_000, "m20").await;
+    (running, app, client)
+}
+
 /// Opens a stream as soon as there is room for one.
 async fn opened_soon(client: &mut Client, fields: &[(&str, &str)]) {
     loop {
@@ -99,9 +119,7 @@ async fn a_client_that_reads_nothing_is_cut_off_and_the_others_have_what_is_thei
     let (running, mut app) = chat(limits, 2_000, 100).await;
     let screen: Vec<_> = (1..=100).map(|at| format!("message=m{at}")).collect();
     let url = format!("{STREAM}?{}", screen.join("&"));
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4 << 10).unwrap();
-    let mut silent = Client::over(socket.connect(running.address).await.unwrap());
+    let mut silent = narrow(&running).await;
     silent.write(format!("GET {url} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
     let mut reader = running.client().await;
     opened(&mut reader, ONE, "").await;
@@ -181,16 +199,8 @@ async fn the_last_connections_are_not_for_streams() {
 
 #[tokio::test]
 async fn a_stream_ends_by_its_time_however_much_it_has_to_tell() {
-    let every_mark = HttpLimits { stream_every: Duration::ZERO, ..HttpLimits::default() };
-    let (running, mut app) = chat(every_mark, 1_000, 20).await;
-    let screen: Vec<_> = (1..=20).map(|at| format!("message=m{at}")).collect();
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4 << 10).unwrap();
-    let mut slow = Client::over(socket.connect(running.address).await.unwrap());
-    opened(&mut slow, &format!("{STREAM}?{}&for_ms=500", screen.join("&")), "").await;
-    next(&mut slow).await.unwrap();
-    mark(&mut app, 0..1_000, "m20").await;
-    // 20,000 events do not fit into what the system keeps. This is the stream's time, and not a wait for something.
+    let (_running, _app, mut slow) = behind("&for_ms=500").await;
+    // The stream's time, and not a wait for something.
     tokio::time::sleep(Duration::from_millis(600)).await;
     let mut told = Vec::new();
     while let Some(event) = next(&mut slow).await {
@@ -208,15 +218,7 @@ async fn a_stream_ends_by_its_time_however_much_it_has_to_tell() {
 
 #[tokio::test]
 async fn a_stopping_server_does_not_wait_for_clients_that_take_nothing() {
-    let every_mark = HttpLimits { stream_every: Duration::ZERO, ..HttpLimits::default() };
-    let (running, mut app) = chat(every_mark, 1_000, 20).await;
-    let screen: Vec<_> = (1..=20).map(|at| format!("message=m{at}")).collect();
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4 << 10).unwrap();
-    let mut silent = Client::over(socket.connect(running.address).await.unwrap());
-    opened(&mut silent, &format!("{STREAM}?{}", screen.join("&")), "").await;
-    next(&mut silent).await.unwrap();
-    mark(&mut app, 0..1_000, "m20").await;
+    let (running, app, _silent) = behind("").await;
     drop(app);
     assert_eq!(running.stop().await.unwrap(), Drained { connections_cut: 0 });
 }
