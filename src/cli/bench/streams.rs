@@ -92,7 +92,9 @@ fn request(chats: Chats, conversation: usize, messages: std::ops::Range<usize>) 
 
 /// Opens connections, then streams, then sends marks; looks at the memory between.
 pub(super) async fn measure(args: &Args) -> Result<Report, BenchError> {
-    let files = args.streams.saturating_add(args.silent).saturating_add(200);
+    // Streams may have nine tenths of the connections.
+    let streams = args.streams.saturating_add(args.silent);
+    let files = streams.saturating_add(streams / 8).saturating_add(200);
     let wanted = usize::try_from(files).unwrap_or(usize::MAX);
     open_files::allow(wanted).map_err(|error| BenchError::Usage(error.to_string()))?;
     let (chats, folder) = (chats(args), args.common.folder()?);
