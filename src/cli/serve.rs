@@ -299,16 +299,16 @@ fn spawn_sweep(ledger: Ledger, clock: Clock, every: Duration) -> JoinHandle<()> 
 fn spawn_pace(ledger: Ledger, stretch: Stretch, metrics: Arc<Metrics>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut meter = Meter::begin(&ledger.vitals());
-        let mut following = Following::begin(ledger.clone(), stretch, metrics);
+        let mut pacing = Pacing::begin(ledger.clone(), stretch, metrics);
         loop {
             let (load, took) = meter.look(|| ledger.vitals()).await;
-            following.look(load, took);
+            pacing.look(load, took);
         }
     })
 }
 
 /// From a load to the pace that clients are told.
-struct Following {
+struct Pacing {
     ledger: Ledger,
     stretch: Stretch,
     metrics: Arc<Metrics>,
@@ -316,7 +316,7 @@ struct Following {
     told_ms: u64,
 }
 
-impl Following {
+impl Pacing {
     fn begin(ledger: Ledger, stretch: Stretch, metrics: Arc<Metrics>) -> Self {
         metrics.paced(Duration::from_millis(stretch.every_ms()), &Load::default());
         Self { ledger, told_ms: stretch.every_ms(), stretch, metrics }
@@ -376,12 +376,12 @@ mod tests {
         };
         let (c, now) = (ConversationId::new("c").unwrap(), Timestamp { unix_ms: 1 });
         ledger.register(c, sent, now).await.unwrap();
-        let mut following = Following::begin(ledger.clone(), Stretch::new(2_000, 10_000), Arc::default());
+        let mut pacing = Pacing::begin(ledger.clone(), Stretch::new(2_000, 10_000), Arc::default());
         assert_eq!(told(&ledger).await, 2_000);
         let much = Load { processor: 1.25, ..Load::default() };
-        (0..10).for_each(|_| following.look(much, Duration::from_secs(2)));
+        (0..10).for_each(|_| pacing.look(much, Duration::from_secs(2)));
         assert!(told(&ledger).await > 2_000);
-        (0..100).for_each(|_| following.look(Load::default(), Duration::from_secs(2)));
+        (0..100).for_each(|_| pacing.look(Load::default(), Duration::from_secs(2)));
         assert_eq!(told(&ledger).await, 2_000);
     }
 

@@ -182,12 +182,6 @@ impl Watch {
         self.state().phase
     }
 
-    /// Whether the one answer under way is a stream.
-    pub(super) fn streams_alone(&self) -> bool {
-        let state = self.state();
-        !state.multiplexed && state.streaming > 0
-    }
-
     /// Whether the client has closed its side.
     pub(super) fn hung_up(&self) -> bool {
         self.state().hung_up
@@ -257,11 +251,13 @@ impl State {
         }
     }
 
-    pub(super) fn has_flushed(&mut self) {
+    /// All that hyper had is with the kernel. Says whether the one answer under way is a stream.
+    pub(super) fn has_flushed(&mut self) -> bool {
         self.unsent = false;
         if self.phase == Phase::Answered && self.in_flight == 0 {
             self.enter(Phase::Idle);
         }
+        !self.multiplexed && self.streaming > 0
     }
 }
 

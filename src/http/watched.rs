@@ -108,16 +108,14 @@ impl AsyncWrite for Watched {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let outcome = ready!(Pin::new(&mut this.stream).poll_flush(cx));
+        let streams = this.watch.state().has_flushed();
         // hyper reads no further while an answer is on its way, and would go on for nobody.
-        if this.watch.streams_alone() && this.stream.poll_hung_up(cx).is_ready() {
+        if streams && this.stream.poll_hung_up(cx).is_ready() {
             this.watch.state().hung_up = true;
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        let outcome = Pin::new(&mut this.stream).poll_flush(cx);
-        if outcome.is_ready() {
-            this.watch.state().has_flushed();
-        }
-        outcome
+        Poll::Ready(outcome)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -227,6 +227,7 @@ fn what_cannot_be_measured_is_said() {
     refused(&["bench"], 64, "Usage");
     refused(&["bench", "footprint", "--shape", "traces"], 64, "go together");
     refused(&["bench", "footprint", "--within", "/no/such/directory"], 2, "/no/such/directory");
+    refused(&["bench", "days", "--json", "/no/such/directory/x.json"], 2, "/no/such/directory/x.json");
     let dir: TempDir = tempfile::tempdir().unwrap();
     let within = dir.path().to_str().unwrap();
     let flags = ["bench", "footprint", "--messages", "20", "--within", within, "--", "--retention", "400d"];

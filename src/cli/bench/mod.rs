@@ -135,6 +135,10 @@ fn measure(what: &What) -> Result<(), BenchError> {
     if !cfg!(target_os = "linux") {
         return Err(BenchError::Usage("the bench reads /proc, which only Linux has".to_owned()));
     }
+    let json = &what.common().json;
+    if let Some(path) = json {
+        report::try_file(path)?;
+    }
     if matches!(what, What::Sweep(_) | What::Attack(_) | What::Pace(_)) {
         // Before the runtime begins its threads.
         processor::take_processor(processor::LOAD_PROCESSOR)?;
@@ -143,29 +147,41 @@ fn measure(what: &What) -> Result<(), BenchError> {
     runtime.map_err(BenchError::io("start the runtime"))?.block_on(async {
         let stopped = shutdown::requested().map_err(BenchError::io("listen for signals"))?;
         // What is dropped half-way kills its server and removes its directory.
-        let (common, report) = tokio::select! {
-            measured = measured(what) => measured?,
+        let report = tokio::select! {
+            measured = what.measured() => measured?,
             () = stopped => return Err(BenchError::Stopped),
         };
         report.print();
-        match &common.json {
-            Some(path) => report.write(path).map_err(BenchError::io(format!("write {}", path.display()))),
-            None => Ok(()),
-        }
+        json.as_ref().map_or(Ok(()), |path| report.write(path))
     })
 }
 
-async fn measured(what: &What) -> Result<(&Common, Report), BenchError> {
-    Ok(match what {
-        What::Footprint(args) => (&args.common, footprint::measure(args).await?),
-        What::Start(args) => (&args.common, start::measure(args).await?),
-        What::Days(args) => (&args.common, days::measure(args).await?),
-        What::Idle(args) => (&args.common, idle::measure(args).await?),
-        What::Sweep(args) => (&args.common, sweep::measure(args).await?),
-        What::Attack(args) => (&args.common, attack::measure(args).await?),
-        What::Streams(args) => (&args.common, streams::measure(args).await?),
-        What::Pace(args) => (&args.common, pace::measure(args).await?),
-    })
+impl What {
+    fn common(&self) -> &Common {
+        match self {
+            Self::Footprint(args) => &args.common,
+            Self::Start(args) => &args.common,
+            Self::Days(args) => &args.common,
+            Self::Idle(args) => &args.common,
+            Self::Sweep(args) => &args.common,
+            Self::Attack(args) => &args.common,
+            Self::Streams(args) => &args.common,
+            Self::Pace(args) => &args.common,
+        }
+    }
+
+    async fn measured(&self) -> Result<Report, BenchError> {
+        match self {
+            Self::Footprint(args) => footprint::measure(args).await,
+            Self::Start(args) => start::measure(args).await,
+            Self::Days(args) => days::measure(args).await,
+            Self::Idle(args) => idle::measure(args).await,
+            Self::Sweep(args) => sweep::measure(args).await,
+            Self::Attack(args) => attack::measure(args).await,
+            Self::Streams(args) => streams::measure(args).await,
+            Self::Pace(args) => pace::measure(args).await,
+        }
+    }
 }
 
 /// The middle of `values`; 0 of none.

@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
+use super::MeasureError;
+
 /// A table, a note or two, and all of the figures as JSON.
 #[derive(Debug)]
 pub(in crate::cli) struct Report {
@@ -66,9 +68,9 @@ impl Report {
         }
     }
 
-    pub(in crate::cli) fn write(&self, path: &Path) -> io::Result<()> {
-        let text = serde_json::to_string_pretty(&self.figures).map_err(io::Error::from)?;
-        fs::write(path, text + "\n")
+    pub(in crate::cli) fn write(&self, path: &Path) -> Result<(), MeasureError> {
+        let text = serde_json::to_string_pretty(&self.figures).map_err(io::Error::from);
+        text.and_then(|text| fs::write(path, text + "\n")).map_err(unwritable(path))
     }
 }
 
@@ -78,8 +80,12 @@ fn say(line: &str) {
 }
 
 /// Whether a file can be written, found out before what it is for takes its time.
-pub(in crate::cli) fn try_file(path: &Path) -> io::Result<()> {
-    fs::OpenOptions::new().create(true).append(true).open(path).map(drop)
+pub(in crate::cli) fn try_file(path: &Path) -> Result<(), MeasureError> {
+    fs::OpenOptions::new().create(true).append(true).open(path).map(drop).map_err(unwritable(path))
+}
+
+fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> MeasureError {
+    MeasureError::io(format!("write {}", path.display()))
 }
 
 /// `12.3 MiB`.

@@ -66,7 +66,7 @@ fn simulate(args: &Args) -> Result<(), MeasureError> {
     }
     let (scenes, strategies) = (args.scenes()?, args.strategies());
     for path in [&args.json, &args.svg].into_iter().flatten() {
-        report::try_file(path).map_err(MeasureError::io(format!("write {}", path.display())))?;
+        report::try_file(path)?;
     }
     let within = args.within.clone().unwrap_or_else(std::env::temp_dir);
     // Goes after the runtime, which takes the servers with it, however that ends.
@@ -83,7 +83,7 @@ fn simulate(args: &Args) -> Result<(), MeasureError> {
     let report = table::report(args, &blocks);
     report.print();
     if let Some(path) = &args.json {
-        report.write(path).map_err(MeasureError::io(format!("write {}", path.display())))?;
+        report.write(path)?;
     }
     if let Some(path) = &args.svg {
         plot::write(path, &blocks)?;
