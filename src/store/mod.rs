@@ -9,6 +9,7 @@
 //! and no clock: the floor above brings the time along.
 
 mod changes;
+pub mod dump;
 pub mod embedded;
 pub mod model;
 
@@ -325,6 +326,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Gives up the storage of messages that have expired at `now`, and says of how many.
     fn sweep(&self, now: Timestamp) -> Answer<'_, usize>;
+
+    /// All that the store holds at one instant, or what it holds of one conversation (and who is hidden), to be handed over
+    /// piece by piece. Writes go on meanwhile, and are not in it. [`StoreError::Overloaded`] if too many are under way.
+    fn export(&self, only: Option<ConversationId>) -> Answer<'_, Box<dyn dump::Export>>;
 
     /// What the engine can say of itself.
     fn vitals(&self) -> Vitals;

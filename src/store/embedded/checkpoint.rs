@@ -232,7 +232,11 @@ impl Checkpointer {
         self.base.finish(next_sequence)?;
         self.settle(&written, &moved);
         self.base.work().step();
-        self.book.remove_empty()?;
+        // What is being exported may stand in any file that there was when it began. Once nothing is, the next
+        // checkpoint removes what has become empty meanwhile.
+        if !self.hot.snapshots.has_some() {
+            self.book.remove_empty()?;
+        }
         self.pulse.page_bytes.store(self.book.bytes(), Ordering::Relaxed);
         self.base.renew_if_dead()
     }

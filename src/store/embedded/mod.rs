@@ -39,7 +39,8 @@
 //! | `journal`, `record` | the append-only file, and what stands in it |
 //! | `checkpoint` | from memory to disk |
 //! | `pages`, `base`, `stored` | the page files, sled, and the bytes of what they hold |
-//! | `recovery` | from disk to memory, and the offline check |
+//! | `recovery` | from disk to memory, the offline check, and a look at a directory that no server uses |
+//! | `export`, `restore` | the state of one instant as a dump's pieces, and a directory made of a dump |
 //! | `watchdog` | ends a process whose disk hangs |
 //!
 //! A slot is never given back while its conversation lives.
@@ -48,6 +49,7 @@ mod base;
 mod checkpoint;
 mod commit;
 mod engine;
+mod export;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hot;
@@ -55,6 +57,7 @@ mod journal;
 mod pages;
 mod record;
 mod recovery;
+mod restore;
 mod stored;
 mod watchdog;
 
@@ -65,7 +68,8 @@ use std::{
 };
 
 pub use engine::EmbeddedStore;
-pub use recovery::{Checked, check};
+pub use recovery::{Checked, Offline, check};
+pub use restore::{RestoreError, restore};
 
 /// The thread that sled opens and closes the base on. A panic there is an error: [`OpenError::Base`], or that the store
 /// failed.

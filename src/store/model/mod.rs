@@ -5,6 +5,7 @@
 //! restarted just goes on with the same model.
 
 mod conversation;
+mod dump;
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +16,7 @@ use std::{
 use self::conversation::{Conversation, Hidden, Message};
 use super::{
     Answer, Changes, Half, Mark, Marked, MessageReceipts, ReadersPart, ReadersWanted, RosterPart, Store,
-    StoreError, Unread, Vitals, changes::Watchers,
+    StoreError, Unread, Vitals, changes::Watchers, dump::Export,
 };
 use crate::domain::{
     ConversationId, Generation, MessageId, Order, Receipts, RegisterOutcome, Registration, RosterChange,
@@ -310,6 +311,10 @@ impl Store for ModelStore {
             }
             swept
         })
+    }
+
+    fn export(&self, only: Option<ConversationId>) -> Answer<'_, Box<dyn Export>> {
+        self.read(|state| state.export(only.as_ref()))
     }
 
     fn vitals(&self) -> Vitals {

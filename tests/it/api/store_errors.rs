@@ -10,7 +10,7 @@ use seenby::{
     http::HttpLimits,
     store::{
         Answer, Changes, Mark, Marked, MessageReceipts, ReadersPart, ReadersWanted, RosterPart, Store,
-        StoreError, Unread, Vitals, model::ModelStore,
+        StoreError, Unread, Vitals, dump::Export, model::ModelStore,
     },
     wire::Code,
 };
@@ -127,6 +127,9 @@ impl Store for Broken {
         self.fail()
     }
     fn sweep(&self, _: Timestamp) -> Answer<'_, usize> {
+        self.fail()
+    }
+    fn export(&self, _: Option<ConversationId>) -> Answer<'_, Box<dyn Export>> {
         self.fail()
     }
     fn vitals(&self) -> Vitals {

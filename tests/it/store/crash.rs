@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use seenby::store::{
     Half, Read, Store,
-    embedded::{EmbeddedStore, OpenError, Options},
+    dump::Reader,
+    embedded::{EmbeddedStore, OpenError, Options, restore},
 };
 use tempfile::TempDir;
 
@@ -34,6 +35,15 @@ impl Disk {
 
     fn with(options: Options) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let store = Some(EmbeddedStore::open(directory.path(), options).unwrap());
+        Self { directory, store, options }
+    }
+
+    /// One that a dump was restored to, and that drops pages likewise.
+    pub(super) fn restored(dump: &[u8]) -> Self {
+        let (directory, options) =
+            (tempfile::tempdir().unwrap(), Options { hot_bytes_max: 1, ..Options::default() });
+        restore(directory.path(), &mut Reader::begin(dump).unwrap(), |_| {}).unwrap();
         let store = Some(EmbeddedStore::open(directory.path(), options).unwrap());
         Self { directory, store, options }
     }

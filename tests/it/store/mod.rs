@@ -1,9 +1,10 @@
-//! The store's contract: one suite for all engines, and random operations judged by the model.
+//! The store's contract: one suite for all engines, dumps between them, and random operations judged by the model.
 
 mod clock;
 mod contract;
 pub(crate) mod crash;
 mod damage;
+pub(crate) mod dumps;
 mod property;
 mod threads;
 

@@ -7,10 +7,17 @@ use seenby::{
         Audience, ConversationId, ExpiresAt, MessageId, Order, RegisterOutcome, Registration, Role,
         Timestamp, UserId, Viewer, Visibility,
     },
-    store::{Half, Mark, Read, ReadersWanted, Store, model::ModelStore},
+    store::{
+        Half, Mark, Read, ReadersWanted, Store,
+        dump::{Export, Writer},
+        model::ModelStore,
+    },
 };
 
-use super::crash::Disk;
+use super::{
+    crash::Disk,
+    dumps::{LABEL, dump, restored},
+};
 
 const CONVERSATIONS: u8 = 2;
 const USERS: u8 = 6;
@@ -34,6 +41,10 @@ enum Op {
     Checkpoint,
     Restart,
     Crash,
+    /// An export begins, and goes on beside what follows.
+    Export,
+    /// Each engine goes on as what the other one's dump restores to.
+    Move,
 }
 
 #[derive(Debug, Clone)]
@@ -90,6 +101,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Checkpoint),
         1 => Just(Op::Restart),
         1 => Just(Op::Crash),
+        2 => Just(Op::Export),
+        1 => Just(Op::Move),
     ]
 }
 
@@ -114,10 +127,32 @@ struct Pair {
     disk: Disk,
     now: Timestamp,
     filled: u32,
+    exporting: Option<Exporting>,
+}
+
+/// An export under way, what it has handed over so far, and the state that it is of.
+struct Exporting {
+    export: Box<dyn Export>,
+    writer: Writer<Vec<u8>>,
+    model: ModelStore,
+}
+
+impl Exporting {
+    /// Takes a piece; false at the end.
+    fn step(&mut self) -> bool {
+        let item = self.export.next().unwrap();
+        item.is_some_and(|item| self.writer.put(&item).is_ok())
+    }
 }
 
 impl Pair {
     async fn apply(&mut self, op: Op) {
+        if matches!(op, Op::Restart | Op::Crash | Op::Move | Op::Export) {
+            self.end_export();
+        }
+        if let Some(exporting) = &mut self.exporting {
+            exporting.step();
+        }
         match op {
             Op::Replace(c, members) => {
                 let ask = |store: &dyn Store| futures(store.replace_roster(conversation(c), users(&members)));
@@ -163,12 +198,34 @@ impl Pair {
             Op::Checkpoint => self.disk.store().checkpoint().await,
             Op::Restart => self.disk.restart().await,
             Op::Crash => self.disk.crash(),
+            Op::Export => {
+                let export = futures(self.disk.store().export(None)).unwrap();
+                let writer = Writer::begin(Vec::new(), export.head(), LABEL).unwrap();
+                let model = restored(&dump(&self.model));
+                self.exporting = Some(Exporting { export, writer, model });
+            }
+            Op::Move => {
+                let (model, disk) = (dump(&self.model), dump(self.disk.store()));
+                self.model = restored(&disk);
+                self.disk = Disk::restored(&model);
+            }
         }
+    }
+
+    /// Takes what is left of an export: however much has changed since it began, it has what there was then.
+    fn end_export(&mut self) {
+        let Some(mut exporting) = self.exporting.take() else { return };
+        while exporting.step() {}
+        let Exporting { writer, model, export } = exporting;
+        drop(export);
+        let dump = writer.end().unwrap();
+        compare(&model, &restored(&dump), self.now);
+        compare(&model, Disk::restored(&dump).store(), self.now);
     }
 
     /// Asks both engines, and expects one answer.
     fn same<T: PartialEq + std::fmt::Debug>(&self, ask: impl Fn(&dyn Store) -> T) {
-        assert_eq!(ask(&self.model), ask(self.disk.store()), "the model answers left, the engine right");
+        same(&self.model, self.disk.store(), ask);
     }
 
     fn registration(&self, sent: &Sent) -> Registration {
@@ -201,56 +258,59 @@ impl Pair {
             futures(store.register(conversation(c), sent.to_vec(), now))
         });
     }
+}
 
-    /// Compares everything that can be asked.
-    fn compare(&self) {
-        let now = self.now;
-        let ids: Vec<_> = (0..MESSAGES).map(message).collect();
-        self.same(|store| futures(store.conversations(None, 99, now)));
-        for c in (0..CONVERSATIONS).map(conversation) {
-            self.same(|store| futures(store.roster(&c, None, 99)));
-            let strip = |store: &dyn Store| {
-                let (list, more) = futures(store.messages(&c, None, 999, now)).unwrap();
-                let without_generation = list.into_iter().map(|known| {
-                    (
-                        known.message,
-                        known.sender,
-                        known.order,
-                        known.expires_at,
-                        known.receipts.read,
-                        known.receipts.of,
-                    )
+/// Asks both stores, and expects one answer.
+fn same<T: PartialEq + std::fmt::Debug>(one: &dyn Store, other: &dyn Store, ask: impl Fn(&dyn Store) -> T) {
+    assert_eq!(ask(one), ask(other), "the first answers left, the second right");
+}
+
+/// Compares everything that can be asked.
+fn compare(one: &dyn Store, other: &dyn Store, now: Timestamp) {
+    let ids: Vec<_> = (0..MESSAGES).map(message).collect();
+    same(one, other, |store| futures(store.conversations(None, 99, now)));
+    for c in (0..CONVERSATIONS).map(conversation) {
+        same(one, other, |store| futures(store.roster(&c, None, 99)));
+        let strip = |store: &dyn Store| {
+            let (list, more) = futures(store.messages(&c, None, 999, now)).unwrap();
+            let without_generation = list.into_iter().map(|known| {
+                (
+                    known.message,
+                    known.sender,
+                    known.order,
+                    known.expires_at,
+                    known.receipts.read,
+                    known.receipts.of,
+                )
+            });
+            (without_generation.collect::<Vec<_>>(), more)
+        };
+        same(one, other, strip);
+        for u in (0..USERS).map(user) {
+            same(one, other, |store| futures(store.unread(&c, &u, now)));
+            same(one, other, |store| futures(store.is_hidden(&u)));
+            for sees in [Visibility::Sender, Visibility::Audience] {
+                let viewer = Viewer::User { user: u.clone(), sees };
+                same(one, other, |store| {
+                    let receipts = futures(store.receipts(&c, &ids, &viewer, now)).unwrap();
+                    let counts = receipts.into_iter().map(|known| known.map(|known| (known.read, known.of)));
+                    counts.collect::<Vec<_>>()
                 });
-                (without_generation.collect::<Vec<_>>(), more)
-            };
-            self.same(strip);
-            for u in (0..USERS).map(user) {
-                self.same(|store| futures(store.unread(&c, &u, now)));
-                self.same(|store| futures(store.is_hidden(&u)));
-                for sees in [Visibility::Sender, Visibility::Audience] {
-                    let viewer = Viewer::User { user: u.clone(), sees };
-                    self.same(|store| {
-                        let receipts = futures(store.receipts(&c, &ids, &viewer, now)).unwrap();
-                        let counts =
-                            receipts.into_iter().map(|known| known.map(|known| (known.read, known.of)));
-                        counts.collect::<Vec<_>>()
-                    });
-                }
             }
-            for m in (0..MESSAGES).map(message) {
-                for half in [Half::Read, Half::Unread] {
-                    self.same(|store| {
-                        let part = futures(store.readers(
-                            &c,
-                            &m,
-                            &Viewer::App,
-                            ReadersWanted { half, after: None, limit: 3 },
-                            now,
-                        ))
-                        .unwrap();
-                        part.map(|part| (part.receipts.read, part.receipts.of, part.users, part.next))
-                    });
-                }
+        }
+        for m in (0..MESSAGES).map(message) {
+            for half in [Half::Read, Half::Unread] {
+                same(one, other, |store| {
+                    let part = futures(store.readers(
+                        &c,
+                        &m,
+                        &Viewer::App,
+                        ReadersWanted { half, after: None, limit: 3 },
+                        now,
+                    ))
+                    .unwrap();
+                    part.map(|part| (part.receipts.read, part.receipts.of, part.users, part.next))
+                });
             }
         }
     }
@@ -267,7 +327,7 @@ fn entry((c, u, what, by_user): &(u8, u8, What, bool)) -> Mark {
 }
 
 /// Waits for an answer outside of a runtime's own thread.
-fn futures<T>(answer: impl Future<Output = T>) -> T {
+pub(super) fn futures<T>(answer: impl Future<Output = T>) -> T {
     tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(answer))
 }
 
@@ -291,11 +351,13 @@ proptest! {
                     disk: Disk::without_memory(),
                     now: Timestamp { unix_ms: 1_000_000 },
                     filled: 0,
+                    exporting: None,
                 };
                 for op in ops {
                     pair.apply(op).await;
-                    pair.compare();
+                    compare(&pair.model, pair.disk.store(), pair.now);
                 }
+                pair.end_export();
             })
             .await
             .unwrap();

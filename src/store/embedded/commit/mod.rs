@@ -32,6 +32,7 @@ use crate::store::embedded::{
     checkpoint::{Dirty, Wish},
     commit::chore::Chores,
     commit::draft::{Batch, Decided},
+    export::Exported,
     hot::conversation::{Key, PageNumber},
     hot::{Hot, Watch},
     journal::Journal,
@@ -65,6 +66,8 @@ pub(super) enum Command {
     Sweep(Timestamp, oneshot::Sender<usize>),
     /// Delete a user, likewise, and tell when it is done.
     ForgetUser(UserId, oneshot::Sender<()>),
+    /// Keep this instant for an export, of all or of one conversation; none if too many are kept.
+    Snapshot(Option<ConversationId>, oneshot::Sender<Option<Exported>>),
     /// Begin a new segment, and hand over what has changed since the last time; none if nothing has.
     Rotate(SyncSender<Option<Rotated>>),
     /// A checkpoint has what the older segments hold.
@@ -256,6 +259,9 @@ impl Committer {
                     self.pulse.fail("a segment of the journal could not be removed", &error);
                 }
                 self.pulse.journal_bytes.store(self.journal.bytes(), Ordering::Relaxed);
+            }
+            Command::Snapshot(only, answer) => {
+                let _ = answer.send(Exported::begin(&self.hot, self.next_sequence, only));
             }
             Command::Write(_) | Command::Sweep(..) | Command::ForgetUser(..) | Command::Stop => {
                 unreachable!("invariant: the loop takes these itself")

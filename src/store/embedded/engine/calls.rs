@@ -19,7 +19,7 @@ use crate::{
     },
     store::{
         Answer, Changes, Mark, Marked, MessageReceipts, Read, ReadersPart, ReadersWanted, RosterPart, Store,
-        StoreError, Unread, Vitals,
+        StoreError, Unread, Vitals, dump::Export,
     },
 };
 
@@ -208,6 +208,14 @@ impl Store for EmbeddedStore {
 
     fn sweep(&self, now: Timestamp) -> Answer<'_, usize> {
         self.command(|answer| Command::Sweep(now, answer))
+    }
+
+    fn export(&self, only: Option<ConversationId>) -> Answer<'_, Box<dyn Export>> {
+        let taken = self.command(|answer| Command::Snapshot(only, answer));
+        Box::pin(async move {
+            let exported = taken.await?.ok_or(StoreError::Overloaded)?;
+            Ok(Box::new(exported) as Box<dyn Export>)
+        })
     }
 
     fn vitals(&self) -> Vitals {

@@ -37,6 +37,7 @@ impl Hot {
         mut step: impl FnMut(),
     ) {
         watch.hidden(user);
+        self.snapshots.hides(user, self.is_hidden(user));
         for shard in &self.shards {
             step();
             // Only the commit thread, which this is, changes names.

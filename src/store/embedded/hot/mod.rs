@@ -11,6 +11,7 @@ pub(super) mod names;
 pub(super) mod read;
 pub(super) mod reading;
 pub(super) mod room;
+pub(super) mod snapshot;
 pub(super) mod span;
 
 use std::{
@@ -31,6 +32,7 @@ use crate::store::embedded::{
     hot::cell::Cell,
     hot::conversation::{Conversation, HotPage, Key, PageNumber},
     hot::room::Room,
+    hot::snapshot::{Kept, Snapshots},
 };
 
 /// Locks that conversations are spread over, so that a publication holds up few reads.
@@ -49,6 +51,8 @@ pub(super) struct Hot {
     hidden: RwLock<BTreeSet<UserId>>,
     pub(super) room: Room,
     pub(super) watchers: Watchers,
+    /// Instants that are being exported.
+    pub(super) snapshots: Snapshots,
     /// Where the page files are.
     pub(super) pages: PathBuf,
 }
@@ -86,6 +90,7 @@ impl Hot {
             hidden: RwLock::default(),
             room: Room::new(bytes_max),
             watchers: Watchers::default(),
+            snapshots: Snapshots::default(),
             pages,
         }
     }
@@ -160,9 +165,11 @@ impl Hot {
         let mut shard = self.shard(&id).write().unwrap_or_else(PoisonError::into_inner);
         let was_there = shard.contains_key(&id);
         let may_show = change.may_show();
+        let mut kept = self.snapshots.keep(&id);
         if change.ended.is_some()
             && let Some(ended) = shard.remove(&id)
         {
+            kept.ended(&ended);
             self.messages.fetch_sub(ended.messages_held(), Ordering::Relaxed);
             self.room.went(&ended);
             let ends = &mut ended.cells.iter().map(|cell| (cell.number, cell.outline.expires_first()));
@@ -172,10 +179,11 @@ impl Hot {
             let is_new = draft.is_new;
             let conversation = shard.entry(id.clone()).or_insert_with(|| Conversation::new(draft.key));
             let before = if is_new { 0 } else { conversation.bytes() };
-            self.merge(&id, conversation, draft, watch);
+            self.merge(&id, conversation, draft, watch, &mut kept);
             self.room.grew(before, conversation.bytes());
         }
         let is_there = shard.contains_key(&id);
+        drop(kept);
         drop(shard);
         if may_show {
             self.watchers.tell(&id);
@@ -190,8 +198,16 @@ impl Hot {
         }
     }
 
-    fn merge(&self, id: &ConversationId, into: &mut Conversation, draft: Draft, watch: &mut impl Watch) {
+    fn merge(
+        &self,
+        id: &ConversationId,
+        into: &mut Conversation,
+        draft: Draft,
+        watch: &mut impl Watch,
+        kept: &mut Kept<'_>,
+    ) {
         let key = into.key;
+        kept.changes(into, &draft);
         if draft.is_new || draft.head.sequence != into.head.sequence {
             into.head = draft.head;
             watch.head(key, id);

@@ -11,7 +11,7 @@ use crate::store::embedded::hot::index::hash_of;
 
 /// Who has which slot. It only grows: a slot stands for one user for good, so sets of slots that were fixed in the
 /// past keep their meaning. Once its user is deleted it stands for nobody, and its name is empty.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(in crate::store::embedded) struct Names {
     text: String,
     /// Where each slot's name ends.
@@ -30,7 +30,8 @@ impl Names {
         UserId::new(self.name(slot)?).ok()
     }
 
-    fn name(&self, slot: Slot) -> Option<&str> {
+    /// The name of the user under `slot`, empty for one who was deleted.
+    pub(in crate::store::embedded) fn name(&self, slot: Slot) -> Option<&str> {
         name(&self.text, &self.ends, slot)
     }
 

@@ -7,17 +7,22 @@
 mod found;
 
 use std::{
+    fmt,
     fs::{File, TryLockError},
     io::{self, Write},
     path::Path,
+    sync::Arc,
     thread::sleep,
     time::Duration,
 };
 
+use crate::domain::ConversationId;
+use crate::store::dump::Export;
 use crate::store::embedded::{
     OpenError,
     base::Base,
     commit::Tracker,
+    export::Exported,
     hot::Hot,
     journal::{self, Journal, Replayed, sync_directory},
     pages::{self, Book},
@@ -25,11 +30,11 @@ use crate::store::embedded::{
     recovery::found::Found,
 };
 
-const LOCK: &str = "LOCK";
-const FORMAT_FILE: &str = "FORMAT";
+pub(super) const LOCK: &str = "LOCK";
+pub(super) const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_NEW: &str = "FORMAT.new";
-const JOURNAL: &str = "journal";
-const PAGES: &str = "pages";
+pub(super) const JOURNAL: &str = "journal";
+pub(super) const PAGES: &str = "pages";
 
 /// A store that was recovered, in its parts.
 pub(super) struct Recovered {
@@ -113,26 +118,62 @@ pub struct Checked {
     pub torn_bytes: u64,
 }
 
+/// A data directory that no server uses, as a start would find it. No server can open it as long as this lives.
+pub struct Offline {
+    hot: Arc<Hot>,
+    next_sequence: u64,
+    checked: Checked,
+    _lock: Option<File>,
+}
+
+impl fmt::Debug for Offline {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Offline").field("checked", &self.checked).finish_non_exhaustive()
+    }
+}
+
+impl Offline {
+    /// Reads all of a data directory as a start would, and changes nothing in it; what must be copied for that goes to
+    /// `scratch`, an empty directory. Fails as [`EmbeddedStore::open`](super::EmbeddedStore::open) would.
+    pub fn open(path: &Path, scratch: &Path) -> Result<Self, OpenError> {
+        if check_format(path)? {
+            return Err(OpenError::Empty { path: path.to_owned() });
+        }
+        let lock = lock_if_there(path)?;
+        let pages_path = path.join(PAGES);
+        let (mut found, mut book) = (Found::default(), Book::new(&pages_path));
+        let covered = Base::look(path, scratch, &mut |object, bytes| found.object(object, bytes, &mut book))?;
+        let replayed = read(path, covered, &mut found, &mut book)?;
+        let hot = Hot::new(pages_path, u64::MAX);
+        found.finish(&hot).map_err(|what| OpenError::damaged(&Base::file_path(path), 0, what))?;
+        let checked = Checked {
+            conversations: hot.conversations(),
+            messages: hot.messages(),
+            pages: book.by_file().values().map(|extents| extents.len() as u64).sum(),
+            records: replayed.next_sequence - replayed.first_sequence,
+            torn_bytes: replayed.torn_bytes,
+        };
+        Ok(Self { hot: Arc::new(hot), next_sequence: replayed.next_sequence, checked, _lock: lock })
+    }
+
+    /// What there is.
+    #[must_use]
+    pub fn checked(&self) -> Checked {
+        self.checked
+    }
+
+    /// All that it holds, or what it holds of one conversation.
+    #[must_use]
+    pub fn export(&self, only: Option<ConversationId>) -> Option<Box<dyn Export>> {
+        let exported = Exported::begin(&self.hot, self.next_sequence, only)?;
+        Some(Box::new(exported))
+    }
+}
+
 /// Reads all of a data directory as a start would, and changes nothing in it; what must be copied for that goes to
 /// `scratch`, an empty directory. Fails as [`EmbeddedStore::open`](super::EmbeddedStore::open) would.
 pub fn check(path: &Path, scratch: &Path) -> Result<Checked, OpenError> {
-    if check_format(path)? {
-        return Err(OpenError::Empty { path: path.to_owned() });
-    }
-    let _lock = lock_if_there(path)?;
-    let pages_path = path.join(PAGES);
-    let (mut found, mut book) = (Found::default(), Book::new(&pages_path));
-    let covered = Base::look(path, scratch, &mut |object, bytes| found.object(object, bytes, &mut book))?;
-    let replayed = read(path, covered, &mut found, &mut book)?;
-    let hot = Hot::new(pages_path, u64::MAX);
-    found.finish(&hot).map_err(|what| OpenError::damaged(&Base::file_path(path), 0, what))?;
-    Ok(Checked {
-        conversations: hot.conversations(),
-        messages: hot.messages(),
-        pages: book.by_file().values().map(|extents| extents.len() as u64).sum(),
-        records: replayed.next_sequence - replayed.first_sequence,
-        torn_bytes: replayed.torn_bytes,
-    })
+    Ok(Offline::open(path, scratch)?.checked)
 }
 
 /// Reads pages and journal behind a base that covers the records before `covered`.
