@@ -1,8 +1,8 @@
 //! `seenby check`: whether a start would find all that was answered, told without one.
 
-use std::{fs, io, os::unix::fs::DirBuilderExt, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
-use super::{complain, print_line};
+use super::{complain, print_line, source::Scratch};
 use crate::store::embedded::{self, Checked, OpenError};
 
 const EXAMPLES: &str = "\
@@ -42,13 +42,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 fn check(args: &Args) -> Result<Checked, OpenError> {
-    let scratch = std::env::temp_dir().join(format!("seenby-check-{}", std::process::id()));
-    let at = |source: io::Error| OpenError::Io { path: scratch.clone(), source };
-    // The names of users go there.
-    fs::DirBuilder::new().mode(0o700).create(&scratch).map_err(at)?;
-    let checked = embedded::check(&args.directory, &scratch);
-    fs::remove_dir_all(&scratch).map_err(at)?;
-    checked
+    let scratch = Scratch::make()?;
+    embedded::check(&args.directory, &scratch.0)
 }
 
 fn told(args: &Args, checked: &Checked) -> String {

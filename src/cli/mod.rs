@@ -3,13 +3,17 @@
 //! One file a command, each with an `Args` for clap and a `run`. Standard output is for what was asked for;
 //! everything else goes to standard error.
 
+mod backup;
 mod bench;
 mod check;
+mod inspect;
 mod keys;
 mod measure;
 mod replay;
+mod restore;
 mod serve;
 mod simulate;
+mod source;
 mod token;
 pub mod trace;
 
@@ -45,6 +49,12 @@ enum Command {
     Replay(replay::Args),
     /// Play the ways to bring receipts to senders side by side, and compare what each costs and how fresh it is
     Simulate(simulate::Args),
+    /// Write all that a store holds to a file, while its server goes on taking marks
+    Backup(backup::Args),
+    /// Make a data directory of a backup
+    Restore(restore::Args),
+    /// Look into a store or a backup: sizes, a conversation, a message
+    Inspect(inspect::Args),
     /// Check a data directory offline: is all there that was answered?
     Check(check::Args),
     /// Measure what a server takes of this machine: disk, memory, starts
@@ -68,6 +78,9 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Token(args) => token::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Bench(args) => bench::run(&args),
     }

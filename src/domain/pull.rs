@@ -52,6 +52,12 @@ impl EtagKey {
         Self(both as u64, (both >> 64) as u64)
     }
 
+    /// The bytes that it was made of.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        (u128::from(self.0) | u128::from(self.1) << 64).to_le_bytes()
+    }
+
     /// SipHash-2-4 of a generation and who is hidden in it.
     #[expect(deprecated, reason = "std has no other keyed hash whose results stay the same")]
     fn name(self, generation: Generation, hidden: u64) -> u64 {
@@ -265,6 +271,12 @@ mod tests {
     fn changed(earlier: &Etag, screen: &[Named]) -> Vec<usize> {
         let now = Etag::of(screen, KEY);
         (0..screen.len()).filter(|&at| earlier.misses(&now, screen, at)).collect()
+    }
+
+    #[test]
+    fn a_key_is_the_bytes_that_it_was_made_of() {
+        let bytes = *b"0123456789abcdef";
+        assert_eq!(EtagKey::from_bytes(bytes).to_bytes(), bytes);
     }
 
     #[test]

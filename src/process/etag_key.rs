@@ -28,6 +28,20 @@ fn damaged() -> io::Error {
     )
 }
 
+/// The secret in the data directory `data`, if there is one; makes none.
+pub fn look(data: &Path) -> io::Result<Option<[u8; BYTES]>> {
+    match fs::read(data.join(FILE)) {
+        Ok(bytes) => bytes.try_into().map(Some).map_err(|_| damaged()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes `bytes` the secret in the data directory `data`, which is there and has none.
+pub fn keep(data: &Path, bytes: [u8; BYTES]) -> io::Result<()> {
+    write(data, &data.join(FILE), bytes)
+}
+
 /// A secret that nobody else knows, for as long as this process lives.
 pub fn fresh() -> io::Result<EtagKey> {
     random().map(EtagKey::from_bytes)
@@ -41,13 +55,17 @@ fn random() -> io::Result<[u8; BYTES]> {
 
 fn make(data: &Path, path: &Path) -> io::Result<EtagKey> {
     let bytes = random()?;
+    write(data, path, bytes)?;
+    Ok(EtagKey::from_bytes(bytes))
+}
+
+fn write(data: &Path, path: &Path, bytes: [u8; BYTES]) -> io::Result<()> {
     let unfinished = data.join(format!("{FILE}.new"));
     let mut file = fs::File::create(&unfinished)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
-    fs::File::open(data)?.sync_all()?;
-    Ok(EtagKey::from_bytes(bytes))
+    fs::File::open(data)?.sync_all()
 }
 
 #[cfg(test)]
@@ -59,6 +77,11 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let made = load(data.path()).unwrap();
         assert_eq!(load(data.path()).unwrap(), made);
+        assert_eq!(look(data.path()).unwrap(), Some(made.to_bytes()));
+        let other = tempfile::tempdir().unwrap();
+        assert_eq!(look(other.path()).unwrap(), None);
+        keep(other.path(), made.to_bytes()).unwrap();
+        assert_eq!(load(other.path()).unwrap(), made, "what was kept is the same secret elsewhere");
         assert_ne!(fresh().unwrap(), made);
         fs::write(data.path().join(FILE), [7; BYTES + 1]).unwrap();
         assert_eq!(load(data.path()).unwrap_err().kind(), io::ErrorKind::InvalidData);

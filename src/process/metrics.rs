@@ -16,7 +16,7 @@ use prometheus_client::{
 };
 
 use super::load::Load;
-use crate::receipts::Vitals;
+use crate::{domain::Timestamp, receipts::Vitals};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
@@ -49,6 +49,9 @@ pub struct Metrics {
     poll_every: Gauge<f64, AtomicU64>,
     load: Gauge<f64, AtomicU64>,
     load_parts: Family<Part, Gauge<f64, AtomicU64>>,
+    last_backup: Gauge<f64, AtomicU64>,
+    last_checkpoint: Gauge<f64, AtomicU64>,
+    checkpoints_seen: AtomicU64,
     store: Store,
 }
 
@@ -91,10 +94,14 @@ impl Metrics {
             poll_every: Gauge::default(),
             load: Gauge::default(),
             load_parts: Family::default(),
+            last_backup: Gauge::default(),
+            last_checkpoint: Gauge::default(),
+            checkpoints_seen: AtomicU64::new(0),
             store: Store::default(),
         };
         metrics.register_http();
         metrics.register_pace();
+        metrics.register_times();
         metrics.register_store();
         metrics
     }
@@ -126,6 +133,14 @@ impl Metrics {
         let load = "What pulls are stretched by: 1 is as much as there should be";
         registry.register("load", load, self.load.clone());
         registry.register("load_part", "What that load is the most of", self.load_parts.clone());
+    }
+
+    fn register_times(&mut self) {
+        let registry = &mut self.registry;
+        let backup = "When the last backup was taken that was kept whole; 0 if none was since the start";
+        registry.register("last_backup_timestamp_seconds", backup, self.last_backup.clone());
+        let checkpoint = "When the last checkpoint was seen to be complete; 0 if none was since the start";
+        registry.register("last_checkpoint_timestamp_seconds", checkpoint, self.last_checkpoint.clone());
     }
 
     fn register_store(&mut self) {
@@ -160,6 +175,18 @@ impl Metrics {
         self.load.set(load.most());
         for (of, part) in load.parts() {
             self.load_parts.get_or_create(&Part { of }).set(part);
+        }
+    }
+
+    /// A backup was taken at `at`, and is kept whole.
+    pub fn backed_up(&self, at: Timestamp) {
+        self.last_backup.set(seconds(at));
+    }
+
+    /// So many checkpoints have been completed at `now`; to be told often.
+    pub fn checkpoints(&self, count: u64, now: Timestamp) {
+        if self.checkpoints_seen.swap(count, Ordering::Relaxed) != count {
+            self.last_checkpoint.set(seconds(now));
         }
     }
 
@@ -206,6 +233,11 @@ impl Metrics {
     }
 }
 
+/// To the whole second.
+fn seconds(at: Timestamp) -> f64 {
+    Duration::from_secs(at.unix_ms / 1_000).as_secs_f64()
+}
+
 /// A connection or a stream that is counted as open.
 #[derive(Debug)]
 pub struct Open(Gauge);
@@ -226,6 +258,9 @@ mod tests {
         metrics.answered("/v1/marks", 200, Duration::from_millis(3));
         metrics.pulled(true);
         metrics.paced(Duration::from_secs(5), &Load { processor: 0.5, waiting: 1.5, commit: 0.0 });
+        metrics.backed_up(Timestamp { unix_ms: 7_900 });
+        metrics.checkpoints(1, Timestamp { unix_ms: 5_000 });
+        metrics.checkpoints(1, Timestamp { unix_ms: 6_000 });
         let open = metrics.connection_opened();
         let text = metrics.scrape(&Vitals { can_commit: true, commits: 7, ..Vitals::default() }).unwrap();
         for line in [
@@ -236,6 +271,8 @@ mod tests {
             "seenby_poll_every_seconds 5.0",
             "seenby_load 1.5",
             "seenby_load_part{of=\"processor\"} 0.5",
+            "seenby_last_backup_timestamp_seconds 7.0",
+            "seenby_last_checkpoint_timestamp_seconds 5.0",
             "seenby_store_can_commit 1",
             "seenby_store_commits_total 7",
         ] {

@@ -1,8 +1,9 @@
-//! The use-cases: register, mark, pull, forget, sweep, and users. The one place where domain meets store.
+//! The use-cases: register, mark, pull, forget, sweep, users, and export. The one place where domain meets store.
 //!
 //! A [`Ledger`] is what the wire talks to. It knows the retention and the pace, fills in what a call left out, and
 //! turns what an engine answers into what a client is told. It knows no HTTP and reads no clock.
 
+mod export;
 mod forget;
 mod mark;
 mod pull;

@@ -56,6 +56,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// A number that may be left out.
+    #[expect(clippy::option_option, reason = "whether it reads, and whether it is there")]
     pub(super) fn option(&mut self) -> Option<Option<u64>> {
         match self.byte()? {
             0 => Some(None),

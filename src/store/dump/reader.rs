@@ -60,6 +60,11 @@ impl<R: Read> Reader<R> {
         self.at
     }
 
+    /// What it reads from.
+    pub fn into_input(self) -> R {
+        self.input
+    }
+
     /// The next piece; none at the end, of which it is the end of the input as well.
     #[expect(clippy::should_implement_trait, reason = "it may fail, and is done then")]
     pub fn next(&mut self) -> Result<Option<Item>, DumpError> {

@@ -138,7 +138,7 @@ impl Restoring {
                     let open = self.open();
                     open.names.push(name.map_or_else(String::new, |name| name.as_str().to_owned()));
                     open.slots += 1;
-                    if open.slots % BLOCK_SLOTS == 0 {
+                    if open.slots.is_multiple_of(BLOCK_SLOTS) {
                         self.end_block()?;
                     }
                 }
@@ -151,7 +151,7 @@ impl Restoring {
                 let open = self.open();
                 let name = PageName { conversation: open.key, number: PageNumber(open.head.page_next) };
                 open.head.page_next += 1;
-                let (id, is_shelf_full) = (open.id.clone(), open.head.page_next % SHELF_PAGES == 0);
+                let (id, is_shelf_full) = (open.id.clone(), open.head.page_next.is_multiple_of(SHELF_PAGES));
                 self.book.put(&id, name, &page_bytes(&HotPage { page, sequence: SEQUENCE }))?;
                 if is_shelf_full {
                     self.end_shelf()?;
@@ -183,7 +183,8 @@ impl Restoring {
 
     fn end_conversation(&mut self) -> io::Result<()> {
         let Some(open) = &self.open else { return Ok(()) };
-        let (has_names, has_shelf) = (!open.names.is_empty(), open.head.page_next % SHELF_PAGES != 0);
+        let (has_names, has_shelf) =
+            (!open.names.is_empty(), !open.head.page_next.is_multiple_of(SHELF_PAGES));
         let (head, bytes) = (open.object(Kind::Head, 0), head_bytes(&open.id, &open.head, open.slots));
         if has_names {
             self.end_block()?;

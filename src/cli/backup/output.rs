@@ -1,0 +1,209 @@
+//! Where a backup goes: a file that has its name only once it is whole and on disk, or a pipe.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process, thread,
+};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Why a backup has nowhere to go.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OutputError {
+    /// There is a file already.
+    #[error("{}: is there already; name another file, or replace this one with --force", .0.display())]
+    Exists(PathBuf),
+    /// Somebody is writing to it.
+    #[error("{}: another backup is being written to it; wait for it, or name another file", .0.display())]
+    Taken(PathBuf),
+    /// It is no name of a file.
+    #[error("{}: is not the name of a file", .0.display())]
+    NoFile(PathBuf),
+    /// The file system says no.
+    #[error("{}: cannot be written", file.display())]
+    Write {
+        /// The file.
+        file: PathBuf,
+        /// What it says.
+        source: io::Error,
+    },
+}
+
+/// Takes a backup. Dropped before [`Output::end`] it leaves nothing.
+pub(super) enum Output {
+    /// A file in the making.
+    File { file: PathBuf, part: PathBuf, out: File, is_kept: bool },
+    /// Whatever takes bytes as they come.
+    Pipe(PathBuf, Box<dyn Write>),
+}
+
+fn at(file: &Path) -> impl FnOnce(io::Error) -> OutputError {
+    let file = file.to_owned();
+    move |source| OutputError::Write { file, source }
+}
+
+impl Output {
+    /// Begins to write to `file`, which must not be there unless `may_replace`.
+    pub(super) fn begin(file: &Path, may_replace: bool) -> Result<Self, OutputError> {
+        if file == Path::new("-") {
+            return Ok(Self::Pipe("standard output".into(), Box::new(io::stdout().lock())));
+        }
+        if let Ok(there) = fs::metadata(file) {
+            let kind = there.file_type();
+            if kind.is_fifo() || kind.is_char_device() {
+                let pipe = OpenOptions::new().write(true).open(file).map_err(at(file))?;
+                return Ok(Self::Pipe(file.to_owned(), Box::new(pipe)));
+            }
+            if !kind.is_file() {
+                return Err(OutputError::NoFile(file.to_owned()));
+            }
+        }
+        refuse_if_there(file, may_replace)?;
+        let mut part = file.file_name().ok_or_else(|| OutputError::NoFile(file.to_owned()))?.to_owned();
+        part.push(".part");
+        let part = file.with_file_name(part);
+        let mut options = OpenOptions::new();
+        let out =
+            options.write(true).create(true).truncate(false).mode(0o600).open(&part).map_err(at(&part))?;
+        match out.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(OutputError::Taken(part)),
+            Err(TryLockError::Error(error)) => return Err(at(&part)(error)),
+        }
+        // From here on it is ours, also where an earlier backup was killed and left it.
+        remove_when_interrupted(part.clone()).map_err(at(&part))?;
+        let output = Self::File { file: file.to_owned(), part: part.clone(), out, is_kept: false };
+        if let Self::File { out, .. } = &output {
+            out.set_len(0).map_err(at(&part))?;
+            out.set_permissions(fs::Permissions::from_mode(0o600)).map_err(at(&part))?;
+        }
+        Ok(output)
+    }
+
+    /// Makes what was written durable, and gives it its name.
+    pub(super) fn end(mut self, may_replace: bool) -> Result<(), OutputError> {
+        match &mut self {
+            Self::Pipe(name, pipe) => pipe.flush().map_err(at(name)),
+            Self::File { file, part, out, is_kept } => {
+                out.sync_all().map_err(at(part))?;
+                refuse_if_there(file, may_replace)?;
+                fs::rename(&*part, &*file).map_err(at(file))?;
+                *is_kept = true;
+                let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+                let directory = directory.unwrap_or(Path::new("."));
+                File::open(directory).and_then(|directory| directory.sync_all()).map_err(at(directory))
+            }
+        }
+    }
+}
+
+fn refuse_if_there(file: &Path, may_replace: bool) -> Result<(), OutputError> {
+    match fs::symlink_metadata(file) {
+        Ok(_) if !may_replace => Err(OutputError::Exists(file.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// Removes `part` at SIGINT, SIGTERM or SIGHUP, and ends the process as the signal would have.
+fn remove_when_interrupted(part: PathBuf) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let (mut interrupt, mut terminate, mut hangup) = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)
+    };
+    let wait = async move {
+        tokio::select! {
+            _ = interrupt.recv() => SignalKind::interrupt(),
+            _ = terminate.recv() => SignalKind::terminate(),
+            _ = hangup.recv() => SignalKind::hangup(),
+        }
+    };
+    let end = move || {
+        let kind = runtime.block_on(wait);
+        let _ = fs::remove_file(part);
+        process::exit(128 + kind.as_raw_value());
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(end).map(drop)
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File { out, .. } => out.write(bytes),
+            Self::Pipe(_, pipe) => pipe.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File { out, .. } => out.flush(),
+            Self::Pipe(_, pipe) => pipe.flush(),
+        }
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let Self::File { part, is_kept: false, .. } = self
+            && let Err(error) = fs::remove_file(&*part)
+        {
+            eprintln!("seenby: {}: stays behind: {error}", part.display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_has_its_name_once_it_is_whole_and_one_that_fails_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a");
+        fs::write(directory.path().join("a.part"), "left by one that was killed").unwrap();
+        let mut output = Output::begin(&file, false).unwrap();
+        output.write_all(b"one").unwrap();
+        assert!(matches!(Output::begin(&file, false), Err(OutputError::Taken(_))));
+        assert_eq!(names(directory.path()), ["a.part"]);
+        output.end(false).unwrap();
+        assert_eq!(
+            (fs::read(&file).unwrap(), names(directory.path())),
+            (b"one".to_vec(), vec!["a".to_owned()])
+        );
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(Output::begin(&file, false), Err(OutputError::Exists(_))));
+        drop(Output::begin(&file, true).unwrap());
+        assert_eq!(
+            (fs::read(&file).unwrap(), names(directory.path())),
+            (b"one".to_vec(), vec!["a".to_owned()])
+        );
+        let mut output = Output::begin(&file, true).unwrap();
+        output.write_all(b"two").unwrap();
+        output.end(true).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+    }
+
+    #[test]
+    fn a_file_that_somebody_made_meanwhile_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a");
+        let output = Output::begin(&file, false).unwrap();
+        fs::write(&file, "precious").unwrap();
+        assert!(matches!(output.end(false), Err(OutputError::Exists(_))));
+        assert_eq!(
+            (fs::read(&file).unwrap(), names(directory.path())),
+            (b"precious".to_vec(), vec!["a".to_owned()])
+        );
+        assert!(matches!(Output::begin(directory.path(), true), Err(OutputError::NoFile(_))));
+    }
+}

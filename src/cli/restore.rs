@@ -1,0 +1,128 @@
+//! `seenby restore`: a data directory made of a backup.
+
+mod target;
+
+use std::{
+    error::Error,
+    fs::{self, File},
+    io::{self, BufReader, IsTerminal, Read, Seek},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use self::target::Target;
+use super::{EXIT_USAGE, backup::bar, complain};
+use crate::{
+    process::etag_key,
+    store::{
+        dump::{DumpError, Head, Label, Reader},
+        embedded,
+    },
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  seenby restore chat.seenby
+  seenby restore --data /var/lib/seenby /backup/seenby-2027-01-31.seenby
+  zstd -dc chat.seenby.zst | seenby restore --data elsewhere -
+  seenby serve --data elsewhere
+
+The directory must be empty, or not be there. A file is read and checked to its end before
+anything is written; from a pipe it is checked as it comes. One that is cut, damaged or of a
+newer version is refused, and the directory is as it was. All is made inside it, in
+`restore.new`, and moved to its place in the end; one that was killed is refused by `seenby
+serve`, and restored to anew by `seenby restore`.
+
+Run this as the user that the server runs as. Every pull is answered as it was when the
+backup was taken, with the same ETag. What has expired since is unknown from the start, and
+the server's first sweep gives up its room.
+
+Exit codes:
+  0   the directory holds all of the backup, and is on disk
+  1   it could not be restored, and the directory is as it was; the message says why
+  64  bad flags, or `-` with a terminal as standard input";
+
+/// Make a data directory of a backup.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The data directory to make; empty, or not there yet
+    #[arg(long, value_name = "DIR", default_value = "./seenby-data")]
+    data: PathBuf,
+
+    /// The backup: a file, a named pipe, or - for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// A backup that is of no use, by its name.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}")]
+struct BadDump {
+    name: String,
+    source: DumpError,
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    if args.file == Path::new("-") && io::stdin().is_terminal() {
+        eprintln!("seenby: nobody can type a backup: give a file in place of -, or pipe one in");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    match restore(args) {
+        Ok(Head { conversations, messages, .. }) => {
+            eprintln!("{}: {conversations} conversations, {messages} messages", args.data.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn restore(args: &Args) -> Result<Head, Box<dyn Error>> {
+    let is_pipe = args.file == Path::new("-");
+    let name = if is_pipe { "standard input".to_owned() } else { args.file.display().to_string() };
+    let bad = |source: DumpError| BadDump { name: name.clone(), source };
+    if is_pipe {
+        let mut reader = Reader::begin(BufReader::new(io::stdin().lock())).map_err(bad)?;
+        return restore_to(&args.data, &mut reader, &name);
+    }
+    let mut file = File::open(&args.file).map_err(|error| bad(error.into()))?;
+    if fs::metadata(&args.file).is_ok_and(|file| file.is_file()) {
+        check(&mut file).map_err(bad)?;
+    }
+    let mut reader = Reader::begin(BufReader::with_capacity(256 << 10, file)).map_err(bad)?;
+    restore_to(&args.data, &mut reader, &name)
+}
+
+/// Reads all of a file, and goes back to its beginning.
+fn check(file: &mut File) -> Result<(), DumpError> {
+    let mut reader = Reader::begin(BufReader::with_capacity(256 << 10, &mut *file))?;
+    let bar = bar("check", reader.head());
+    while let Some(item) = reader.next()? {
+        bar.add(item.messages());
+    }
+    drop(reader);
+    Ok(file.rewind()?)
+}
+
+fn restore_to(data: &Path, reader: &mut Reader<impl Read>, name: &str) -> Result<Head, Box<dyn Error>> {
+    let target = Target::begin(data)?;
+    let (head, Label { etag_key, .. }) = (reader.head(), reader.label());
+    let bar = bar("restore", head);
+    embedded::restore(target.making(), reader, |messages| bar.add(messages)).map_err(
+        |error| match error {
+            embedded::RestoreError::Dump(source) => {
+                Box::new(BadDump { name: name.to_owned(), source }) as Box<dyn Error>
+            }
+            error => error.into(),
+        },
+    )?;
+    drop(bar);
+    if let Some(etag_key) = etag_key {
+        etag_key::keep(target.making(), etag_key)?;
+    }
+    target.end()?;
+    Ok(head)
+}
