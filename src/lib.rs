@@ -8,7 +8,7 @@
 //! Dependencies point down only; a test reads the sources and says so (`tests/it/tidy`).
 //!
 //! ```text
-//! cli        serve, replay, simulate, bench            may use all below
+//! cli        serve, backup, restore, replay, bench …   may use all below
 //! http       the wire: routes, problems, limits        never the store
 //! access     who calls: API keys, user tokens, their files
 //! client     the wire from the other side              shapes only
@@ -65,6 +65,17 @@
 //!   the answer is a 304 without a body; with `changed=1` only what differs is listed.
 //! - `poll` says how to go on: every 2 seconds, or not at all once everybody has read everything. Under load it says a
 //!   longer time: `process/load` measures, `domain/pace` decides, and [`cli`]`/serve` brings the two together.
+//!
+//! # A backup, from top to bottom
+//!
+//! `seenby backup FILE`
+//!
+//! - [`cli`]`/source` finds the server's control socket in the data directory; `cli/serve/control` answers on it.
+//! - The engine takes a snapshot: between two commits, the commit thread notes the number of the next record. No more.
+//! - `hot/snapshot` walks the conversations in the order of their ids. What a commit is about to replace before the walk has
+//!   come there is kept as it was: mostly as the place in a page file, which stays until the walk is over.
+//! - [`store::dump`] makes blocks of it, each with a checksum over all before it; the command reads them as they come, so
+//!   that what it keeps is known to be whole, and gives the file its name in the end.
 //!
 //! # A stream, from top to bottom
 //!

@@ -13,14 +13,15 @@ use seenby::{
     http::{self, HttpLimits, Server},
     process::{clock::Clock, metrics::Metrics},
     receipts::Ledger,
-    store::{embedded::fuzzing, model::ModelStore},
+    store::{dump, embedded::fuzzing, model::ModelStore},
 };
 
 type Target = fn(&[u8]);
 
 /// Each target in `fuzz/fuzz_targets`, and what it does.
-const TARGETS: [(&str, Target); 5] = [
+const TARGETS: [(&str, Target); 6] = [
     ("credentials", access::fuzzing::credentials),
+    ("dump", dump::fuzzing::dump),
     ("journal", journal),
     ("page", fuzzing::page),
     ("records", fuzzing::records),

@@ -49,6 +49,8 @@
 //! above its own.
 
 mod bytes;
+#[doc(hidden)]
+pub mod fuzzing;
 mod grammar;
 mod reader;
 mod run;

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    io::Write,
     path::Path,
     process::{Command, ExitStatus, Stdio},
 };
@@ -14,6 +15,7 @@ use seenby::{
 use tempfile::TempDir;
 
 use super::server::{C, Server, registered};
+use crate::harness::seenby;
 
 /// Room for the store's own files, the ballast and a few thousand messages.
 const DISK: &str = "size=12m";
@@ -121,4 +123,47 @@ fn check(args: &[&str]) {
     assert!(server.terminate().success(), "{}", server.log());
     let server = Server::on(&data, &[]);
     assert_eq!(server.messages().unwrap(), there);
+}
+
+/// Fills the disk up to a few pages.
+fn fill_up(disk: &SmallDisk) {
+    let mut ballast = fs::File::create(disk.directory.path().join("ballast")).unwrap();
+    while ballast.write_all(&[1; 64 << 10]).is_ok() {}
+    let length = ballast.metadata().unwrap().len();
+    ballast.set_len(length - (64 << 10)).unwrap();
+}
+
+fn names(directory: &Path) -> BTreeSet<String> {
+    fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn a_disk_that_is_full_takes_no_backup_and_no_restored_store_and_keeps_nothing_of_either() {
+    let Some(disk) = SmallDisk::mount() else {
+        println!("left out: this process may not mount a file system");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (data, whole) = (folder.path().join("data"), folder.path().join("whole"));
+    let server = Server::on(&data, &[]);
+    server.call(async |client| client.replace_roster(C, &["alice", "bob"]).await.unwrap());
+    for part in 0..40 {
+        let entries = (0..MESSAGES).map(|number| entry(&name(part * MESSAGES + number))).collect();
+        server.call(async |client| client.register_bulk(C, entries).await.unwrap());
+    }
+    let back_up = |to: &Path| seenby(&["backup", "--data", data.to_str().unwrap(), to.to_str().unwrap()]);
+    fill_up(&disk);
+    let failed = back_up(&disk.directory.path().join("a"));
+    let said = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert_eq!(failed.status.code(), Some(1), "{said}");
+    assert!(said.contains("No space left on device"), "{said}");
+    assert_eq!(names(disk.directory.path()), BTreeSet::from(["ballast".to_owned()]));
+
+    assert!(back_up(&whole).status.success());
+    let there = disk.directory.path().join("there");
+    let failed = seenby(&["restore", "--data", there.to_str().unwrap(), whole.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert_eq!(failed.status.code(), Some(1), "{said}");
+    assert!(said.contains("No space left on device"), "{said}");
+    assert_eq!(names(disk.directory.path()), BTreeSet::from(["ballast".to_owned()]));
 }

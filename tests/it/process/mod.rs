@@ -1,9 +1,10 @@
 //! The real binary over its whole life: under load, killed, ended, started again, and watched at its system calls.
 //!
-//! `access` is about its keys, `users` about theirs; `group`, `streams`, `expiry` and `pace` are a server that goes on; `lives`, `ends`, `kills` and `checkpoints` are one that does not; `order` and
+//! `backups` is about what is taken of it and restored elsewhere, `access` about its keys, `users` about theirs; `group`, `streams`, `expiry` and `pace` are a server that goes on; `lives`, `ends`, `kills` and `checkpoints` are one that does not; `order` and
 //! `pending` watch the disk, `calls` reads what strace saw.
 
 mod access;
+mod backups;
 pub(crate) mod calls;
 mod checkpoints;
 mod ends;

@@ -25,6 +25,7 @@ macro_rules! contract {
 
 mod changes;
 mod clock;
+mod exports;
 mod marks;
 mod messages;
 mod rosters;
