@@ -3,6 +3,7 @@
 use std::{
     fs, io, iter,
     ops::Sub,
+    os::unix::fs::FileTypeExt,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -88,15 +89,16 @@ pub(in crate::cli) fn files(path: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Copies all files of `from` to the new directory `to`.
+/// Copies all files of `from` to the new directory `to`; a socket that a killed server left is none.
 pub(in crate::cli) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
             copy(&entry.path(), &target)?;
-        } else {
+        } else if !kind.is_socket() {
             fs::copy(entry.path(), target)?;
         }
     }

@@ -128,7 +128,8 @@ fn check(args: &[&str]) {
 /// Fills the disk up to a few pages.
 fn fill_up(disk: &SmallDisk) {
     let mut ballast = fs::File::create(disk.directory.path().join("ballast")).unwrap();
-    while ballast.write_all(&[1; 64 << 10]).is_ok() {}
+    let chunk = vec![1; 64 << 10];
+    while ballast.write_all(&chunk).is_ok() {}
     let length = ballast.metadata().unwrap().len();
     ballast.set_len(length - (64 << 10)).unwrap();
 }

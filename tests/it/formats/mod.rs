@@ -38,6 +38,8 @@ fn golden() -> PathBuf {
 /// The golden data there is, by format.
 fn images() -> BTreeMap<u32, PathBuf> {
     let entries = fs::read_dir(golden()).unwrap().map(|entry| entry.unwrap().path());
+    // Beside them stand dumps, which have versions of their own.
+    let entries = entries.filter(|path| path.extension().is_some_and(|extension| extension == "txt"));
     let format = |path: &Path| path.file_stem()?.to_str()?.strip_prefix("format-")?.parse().ok();
     entries.map(|path| (format(&path).expect("a golden file is named for its format"), path)).collect()
 }

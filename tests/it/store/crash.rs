@@ -3,7 +3,10 @@
 //! A crash is a store that is dropped without being closed, and its directory opened elsewhere: what `SIGKILL` leaves
 //! between two checkpoints.
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::FileTypeExt,
+    path::{Path, PathBuf},
+};
 
 use seenby::store::{
     Half, Read, Store,
@@ -80,9 +83,10 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
             copy(&entry.path(), &to);
-        } else {
+        } else if !kind.is_socket() {
             std::fs::copy(entry.path(), to).unwrap();
         }
     }

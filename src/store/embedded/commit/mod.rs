@@ -24,6 +24,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, SyncSender, TryRecvError},
     },
+    time::Instant,
 };
 
 use tokio::sync::oneshot;
@@ -261,7 +262,10 @@ impl Committer {
                 self.pulse.journal_bytes.store(self.journal.bytes(), Ordering::Relaxed);
             }
             Command::Snapshot(only, answer) => {
-                let _ = answer.send(Exported::begin(&self.hot, self.next_sequence, only));
+                let began = Instant::now();
+                let exported = Exported::begin(&self.hot, self.next_sequence, only);
+                tracing::debug!(took = ?began.elapsed(), "an instant is kept for an export");
+                let _ = answer.send(exported);
             }
             Command::Write(_) | Command::Sweep(..) | Command::ForgetUser(..) | Command::Stop => {
                 unreachable!("invariant: the loop takes these itself")
