@@ -22,7 +22,7 @@ use crate::{
         listen::{self, Bound, ListenError, Listener},
         load::{Load, Meter},
         metrics::Metrics,
-        open_files, shutdown, telemetry,
+        open_files, shutdown, systemd, telemetry,
     },
     receipts::Ledger,
     store::{
@@ -39,11 +39,15 @@ Examples:
   seenby serve --listen 0.0.0.0:7400 --api-keys api.keys --token-keys tokens.jwks
   SEENBY_POLL_EVERY=5s seenby serve --config /etc/seenby/config.toml
   seenby serve --print-default-config > config.toml
+  seenby serve --config config.toml --check-config
 
 Layers:
   Every flag is also a key in the file that --config names (--poll-every: poll_every)
   and a variable (SEENBY_POLL_EVERY). A flag is stronger than a variable, a variable
   than the file, the file than the default. What is no setting is refused by name.
+  --check-config reads all of it, the files of keys too, says what is wrong (exit code 64) or
+  that all is well (0), and ends; --print-config prints what came out and where each value
+  came from, as a file for --config.
 
 Access:
   Without --api-keys and --token-keys whoever can connect can do everything, so it listens
@@ -77,6 +81,12 @@ Exit codes:
 pub(super) struct Args {
     #[command(flatten)]
     flags: config::Flags,
+    /// Read the configuration and the files of keys, say whether a server could start with them, and end
+    #[arg(long)]
+    check_config: bool,
+    /// Print every setting, its value and where that came from, and end
+    #[arg(long)]
+    print_config: bool,
     /// Print the settings with their defaults, as a file for --config, and end
     #[arg(long, hide = true)]
     print_default_config: bool,
@@ -100,6 +110,9 @@ pub(super) fn run(args: Args) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    if args.print_config {
+        return hand_over(config.effective().trim_end());
+    }
     if let Err(error) = open_files::allow(config.connections_max) {
         complain(&error);
         return ExitCode::from(EXIT_USAGE);
@@ -111,6 +124,9 @@ pub(super) fn run(args: Args) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    if args.check_config {
+        return hand_over("the configuration is good");
+    }
     // Still the only thread, as taking over a listener wants it.
     let bound = match listen::inherited(config.has_access_control())
         .and_then(|inherited| inherited.map_or_else(|| listen::bind(&config.listen), Ok))
@@ -160,11 +176,13 @@ fn open_keys(config: &Config) -> Result<Keyring, BadKeys> {
 
 /// Reads them again. Requests go on meanwhile, with the keys of before if the new ones are of no use.
 fn reload_keys(keys: &Keyring) {
+    systemd::reloading();
     match keys.reload() {
         Ok(()) if keys.is_closed() => tracing::info!("the files of keys were read again"),
         Ok(()) => tracing::info!("there are no files of keys to read again"),
         Err(error) => tracing::error!("the keys of before stay in force: {error}"),
     }
+    systemd::ready();
 }
 
 fn serve(config: &Config, keys: Arc<Keyring>, bound: Bound) -> Result<bool, Box<dyn Error>> {
@@ -202,6 +220,12 @@ async fn serve_until_stopped(
 
     // Connections wait in the listener's queue already.
     print_line(&format!("seenby listening on {address}"));
+    systemd::ready();
+    let alive = systemd::alive_every().map(|every| spawn_alive(ledger.clone(), Clock::System, every));
+    let stop = async {
+        stop.await;
+        systemd::stopping();
+    };
     let drained = http::serve(listener, Arc::new(server), stop, config.drain_timeout).await;
     let answered = drained.connections_cut == 0;
     if !answered {
@@ -211,6 +235,9 @@ async fn serve_until_stopped(
     drop(file);
     sweep.abort();
     pace.abort();
+    if let Some(alive) = alive {
+        alive.abort();
+    }
     ledger.close().await?;
     tracing::info!("stopped");
     Ok(answered)
@@ -290,6 +317,26 @@ fn spawn_sweep(ledger: Ledger, clock: Clock, every: Duration) -> JoinHandle<()> 
                     tracing::error!(%error, "sweeping no more");
                     return;
                 }
+            }
+        }
+    })
+}
+
+/// Tells the service manager that the server is alive, for as long as writes get through: a sweep goes to the commit
+/// thread and back, as every write does, and writes nothing where nothing has expired. A store that failed is alive: it answers
+/// reads, which a restart on the same disk might not.
+fn spawn_alive(ledger: Ledger, clock: Clock, every: Duration) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut commits = None;
+        loop {
+            ticks.tick().await;
+            let swept = ledger.sweep(clock.now()).await;
+            // Where too much waits, others' writes show whether anything moves.
+            let moved = commits.replace(ledger.vitals().commits) != Some(ledger.vitals().commits);
+            if moved || !matches!(swept, Err(StoreError::Overloaded)) {
+                systemd::alive();
             }
         }
     })

@@ -4,6 +4,7 @@
 //! on the command line, then in the environment, then in the file, then in the table; [`Chosen`] keeps where it
 //! was found. Nothing here opens, listens or logs.
 
+mod effective;
 mod example;
 mod layers;
 mod setting;

@@ -12,6 +12,7 @@ mod expiry;
 mod group;
 mod kills;
 mod lives;
+mod manager;
 mod order;
 mod pace;
 mod pending;
