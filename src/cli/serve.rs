@@ -19,7 +19,7 @@ use crate::{
     http::{self, HttpLimits, Server},
     process::{
         clock::Clock,
-        config::{self, Config},
+        config::{self, Config, ListenAddress},
         etag_key,
         listen::{self, Bound, ListenError, Listener},
         metrics::Metrics,
@@ -35,6 +35,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   seenby serve
+  seenby serve --demo
   seenby serve --data /var/lib/seenby --listen 127.0.0.1:7400 --retention 30d
   seenby serve --listen unix:/run/seenby/socket --log warn --log-format text
   seenby serve --listen 0.0.0.0:7400 --api-keys api.keys --token-keys tokens.jwks
@@ -199,10 +200,14 @@ async fn serve_until_stopped(
     let pace = pacing::spawn(ledger.clone(), config.stretch(), metrics.clone());
     let server = Server::new(ledger.clone(), Clock::System, http_limits(config), metrics)
         .with_access(keys, config.visibility)
-        .with_origins(&config.cors_origin.0);
+        .with_origins(&config.cors_origin.0)
+        .with_demo(config.demo);
 
     // Connections wait in the listener's queue already.
     print_line(&format!("seenby listening on {address}"));
+    if config.demo {
+        say_where_the_demo_is(&address);
+    }
     let drained = http::serve(listener, Arc::new(server), stop, config.drain_timeout).await;
     let answered = drained.connections_cut == 0;
     if !answered {
@@ -239,6 +244,14 @@ fn say_how_it_is_configured(config: &Config, bound: &Bound) {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data = %config.data.display(), listen = %bound.address, "starting");
     if !config.has_access_control() {
         tracing::warn!("there is no access control: whoever can connect can read and change everything");
+    }
+}
+
+fn say_where_the_demo_is(address: &ListenAddress) {
+    match address {
+        ListenAddress::Tcp(_) => tracing::info!("the demo is at {address}/demo"),
+        // No browser opens a socket file: whoever puts a proxy before it knows where that is.
+        ListenAddress::Unix(_) => tracing::info!("the demo is at /demo, behind {address}"),
     }
 }
 
