@@ -1,6 +1,6 @@
 //! What the service manager is told: that the server is ready, alive, reading its files again, on its way out.
 //!
-//! systemd's protocol (sd_notify(3)): datagrams to the socket that `NOTIFY_SOCKET` names. Where there is none, nothing is
+//! systemd's protocol (`sd_notify(3)`): datagrams to the socket that `NOTIFY_SOCKET` names. Where there is none, nothing is
 //! said. Knows nothing of what makes a server ready or alive; that is for whoever calls.
 
 use std::time::Duration;

@@ -20,7 +20,7 @@ impl Config {
             }
             let origin = match origin {
                 Origin::Default => "the default".to_owned(),
-                Origin::File(path) => format!("from {path:?}"),
+                Origin::File(path) => format!("from {}", path.display()),
                 Origin::Variable => format!("from {}", setting.variable()),
                 Origin::Flag => format!("from {}", setting.flag()),
             };

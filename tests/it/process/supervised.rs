@@ -199,9 +199,9 @@ fn restarts_behind_a_listener_that_stays_refuse_nobody() {
             let load = load.clone();
             thread::spawn(move || {
                 if client % 2 == 0 {
-                    load.on_fresh_connections(address)
+                    load.on_fresh_connections(address);
                 } else {
-                    load.on_a_kept_connection(address)
+                    load.on_a_kept_connection(address);
                 }
             })
         })
