@@ -50,7 +50,6 @@ export class Connection {
         }
         finally {
             clearTimeout(timer);
-            request.signal?.removeEventListener("abort", end);
         }
     }
     /** The body of an answer, as JSON. */

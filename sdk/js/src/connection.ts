@@ -77,7 +77,6 @@ export class Connection {
       throw SeenbyError.of(error);
     } finally {
       clearTimeout(timer);
-      request.signal?.removeEventListener("abort", end);
     }
   }
 
