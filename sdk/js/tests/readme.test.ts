@@ -1,9 +1,9 @@
 /** What the README shows and says: its examples are run against a real server, its figures measured. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { examples, readme, writeExamples } from "./examples.js";
-import { binary, Served } from "./served.js";
+import { binary, Served, until } from "./served.js";
 
 test("every example is at most ten lines, and every block of code in a language of ours has a name", () => {
   expect(examples.length).toBeGreaterThanOrEqual(10);
@@ -50,12 +50,12 @@ describe.skipIf(!binary)("with a real server, each example does what it is there
     processes.push(child);
     let said = "";
     child.stdout.on("data", (data) => (said += data));
-    const says = (text: string) => vi.waitUntil(() => said.includes(text), 10_000);
+    const says = (text: string) => until(() => said.includes(text));
     return { child, says };
   }
 
   const read = async (served = open) => (await served.app("GET", "conversations/c1/messages/m1")).read;
-  const untilRead = (served = open) => vi.waitUntil(async () => (await read(served)) === 1, 10_000);
+  const untilRead = (served = open) => until(async () => (await read(served)) === 1);
 
   test("sender", async () => {
     await open.register("c1", "m1");

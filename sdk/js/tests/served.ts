@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { vi } from "vitest";
 
 const BINARIES = [process.env.SEENBY_BINARY ?? "", "../../target/release/seenby", "../../target/debug/seenby"];
 
@@ -13,6 +14,9 @@ const { SEENBY_BINARY: _, ...env } = process.env;
 
 export const binary = BINARIES.find((path) => path && existsSync(path));
 if (!binary) console.log("Tests with a real server are left out: SEENBY_BINARY names none, and target holds none.");
+
+/** Waits until it is so, on a machine that may have much else to do. */
+export const until = (isSo: () => unknown): Promise<unknown> => vi.waitUntil(isSo, { timeout: 25_000 });
 
 /** One server; `stop` ends it, and takes all of it away. */
 export class Served {

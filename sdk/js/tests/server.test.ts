@@ -4,7 +4,7 @@ import { chats } from "seenby/chats";
 import { type Client, createClient, type Options, type Receipts, type SeenbyError } from "seenby";
 import { nonReaders, readers } from "seenby/lists";
 import { stream } from "seenby/stream";
-import { binary, Served } from "./served.js";
+import { binary, Served, until } from "./served.js";
 import { numbered } from "./world.js";
 
 describe.skipIf(!binary)("with a real server", () => {
@@ -40,12 +40,12 @@ describe.skipIf(!binary)("with a real server", () => {
     const told: unknown[] = [];
     conversation.watch("m1", (receipts) => told.push(receipts));
     conversation.watch("m2", () => {});
-    await vi.waitUntil(() => statuses.includes(304));
+    await until(() => statuses.includes(304));
     await open.mark(id, "bob", "m1");
-    await vi.waitUntil(() => told.length === 2);
+    await until(() => told.length === 2);
     await open.mark(id, "bob", "m2");
     await open.mark(id, "carol", "m1", "m2");
-    await vi.waitUntil(() => conversation.receipts("m2")?.read === 2);
+    await until(() => conversation.receipts("m2")?.read === 2);
     expect(told).toEqual([{ read: 0, of: 2 }, { read: 1, of: 2 }, { read: 2, of: 2 }]);
     expect(errors).toEqual([]);
   });
@@ -54,7 +54,7 @@ describe.skipIf(!binary)("with a real server", () => {
     const { conversation, errors } = await begin(open);
     const told = vi.fn();
     conversation.watch("m1", told);
-    await vi.waitUntil(() => told.mock.calls.length);
+    await until(() => told.mock.calls.length);
     expect(told.mock.calls).toEqual([[undefined]]);
     expect(errors).toEqual([]);
   });
@@ -62,14 +62,14 @@ describe.skipIf(!binary)("with a real server", () => {
   test("100 messages are pulled at once, and of 101 each is told", async () => {
     const { conversation } = await begin(open, {}, ...numbered(101));
     for (const message of numbered(101)) conversation.watch(message, () => {});
-    await vi.waitUntil(() => numbered(101).every((message) => conversation.receipts(message)), 5_000);
+    await until(() => numbered(101).every((message) => conversation.receipts(message)));
   });
 
   test("what was seen is marked, and refusals are told", async () => {
     const { id, conversation, errors } = await begin(open, { user: "bob" }, "m1", "m2");
     conversation.markWhenSeen("m2");
     conversation.markWhenSeen("m9");
-    await vi.waitUntil(() => errors.length, 5_000);
+    await until(() => errors.length);
     expect(errors).toMatchObject([{ code: "unknown-message", message: "no mark of 'm9'" }]);
     expect(await open.app("GET", `conversations/${id}/messages/m2`)).toMatchObject({ read: 1, of: 2 });
     expect(await conversation.badge()).toEqual({ unread: 1, firstUnread: "m1" });
@@ -93,13 +93,13 @@ describe.skipIf(!binary)("with a real server", () => {
     const { id, conversation, statuses, requests, errors } = await begin(open, { source: stream() }, "m1", "m2");
     const told: (Receipts | undefined)[] = [];
     conversation.watch("m1", (receipts) => told.push(receipts));
-    await vi.waitUntil(() => told.length === 1);
+    await until(() => told.length === 1);
     await open.mark(id, "bob", "m1");
-    await vi.waitUntil(() => told.length === 2);
+    await until(() => told.length === 2);
     conversation.watch("m2", () => {});
-    await vi.waitUntil(() => conversation.receipts("m2"));
+    await until(() => conversation.receipts("m2"));
     await open.mark(id, "carol", "m1");
-    await vi.waitUntil(() => told.length === 3);
+    await until(() => told.length === 3);
     expect(told.map((receipts) => receipts?.read)).toEqual([0, 1, 2]);
     expect(requests.map(({ url }) => url.replace(/^.*receipts/, ""))).toEqual(["/stream?message=m1", "/stream?message=m2&message=m1"]);
     expect(statuses).toEqual([200, 200]);
@@ -110,7 +110,7 @@ describe.skipIf(!binary)("with a real server", () => {
     const { conversation, errors } = await begin(open, { source: stream() });
     const told = vi.fn();
     conversation.watch("m1", told);
-    await vi.waitUntil(() => told.mock.calls.length);
+    await until(() => told.mock.calls.length);
     expect(told.mock.calls).toEqual([[undefined]]);
     expect(errors).toEqual([]);
   });
@@ -133,9 +133,9 @@ describe.skipIf(!binary)("with a real server", () => {
     const other = await begin(open, {}, "m1");
     const list = chats(one.client);
     for (const { id } of [one, other]) list.watch(id, "m1", () => {});
-    await vi.waitUntil(() => list.receipts(one.id, "m1") && list.receipts(other.id, "m1"));
+    await until(() => list.receipts(one.id, "m1") && list.receipts(other.id, "m1"));
     await open.mark(other.id, "bob", "m1");
-    await vi.waitUntil(() => list.receipts(other.id, "m1")?.read === 1);
+    await until(() => list.receipts(other.id, "m1")?.read === 1);
     expect(list.receipts(one.id, "m1")).toEqual({ read: 0, of: 2 });
     expect(one.errors).toEqual([]);
   });
@@ -156,7 +156,7 @@ describe.skipIf(!binary)("with a real server", () => {
     const { conversation } = await begin(guarded, { token: () => guarded.token("bob") }, "m1");
     const told = vi.fn();
     conversation.watch("m1", told);
-    await vi.waitUntil(() => told.mock.calls.length);
+    await until(() => told.mock.calls.length);
     expect(told.mock.calls).toEqual([[undefined]]);
   });
 
