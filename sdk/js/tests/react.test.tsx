@@ -108,10 +108,12 @@ test("another message in the same place is another look", async () => {
 });
 
 test("without elements the app says what is on screen", async () => {
-  const { server, conversation } = begin();
+  const { server, screen, conversation } = begin();
   server.counts.set("m1", { read: 1, of: 3 });
   const say = (isOnScreen: boolean) => render(<Tick conversation={conversation} message="m1" isOnScreen={isOnScreen} />);
   await say(false);
+  // Also where there is one.
+  screen.show(paragraph());
   await act(() => pass(5_000));
   expect(server.calls).toEqual([]);
   await say(true);
