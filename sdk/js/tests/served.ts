@@ -20,7 +20,7 @@ export const until = (isSo: () => unknown): Promise<unknown> => vi.waitUntil(isS
 
 /** One server; `stop` ends it, and takes all of it away. */
 export class Served {
-  readonly #folder = mkdtempSync(join(tmpdir(), "seenby-js-"));
+  #folder = "";
   readonly #flags: readonly string[];
   #process: ChildProcess | undefined;
   #key: string | undefined;
@@ -31,6 +31,7 @@ export class Served {
   }
 
   async start({ guarded = false } = {}): Promise<void> {
+    this.#folder = mkdtempSync(join(tmpdir(), "seenby-js-"));
     const flags = ["serve", "--listen", "127.0.0.1:0", "--log", "error", "--data", join(this.#folder, "data"), ...this.#flags];
     if (guarded) {
       const [key, line] = execFileSync(binary!, ["keys", "new", "chat"], { env, encoding: "utf8" }).split("\n");
