@@ -42,13 +42,15 @@ let forMs = 20_000;
 
 /** Something went over the wire, or is over. */
 function moved(request) {
-  const { what, messages, status, isOver } = request;
+  const { what, messages, isUpTo, status, isOver } = request;
   wire.log(request);
-  if (!isOver) {
-    timeline.moved(what === "pull" && status === "304" ? "unchanged" : what);
-    if (what === "pull" || what === "stream") phone.pulse(messages);
-  } else if (what === "marks" && status === "200") {
-    if (request.isUpTo) phone.markedUpTo(messages[0]);
+  // A stream's parts, and the others as a whole.
+  if (isOver !== (what === "stream")) {
+    timeline.moved(status === "304" ? "unchanged" : what);
+    phone.pulse(messages);
+  }
+  if (isOver && what === "marks" && status === "200") {
+    if (isUpTo) phone.markedUpTo(messages[0]);
     else phone.marked(messages);
   }
   if (isOver && status !== "none") trouble("phone", "");

@@ -29,6 +29,7 @@ export class ReceiptsDialog {
     this.#find("ring").append(this.#ring.element);
     dialog.addEventListener("change", ({ target }) => target.name === "half" && this.#begin());
     dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
+    this.#find("close").addEventListener("click", () => dialog.close());
     this.#find("search").addEventListener("input", () => this.#search());
     this.#find("more").addEventListener("click", () => this.#load());
     this.#find("again").addEventListener("click", () => this.#begin());
@@ -65,7 +66,7 @@ export class ReceiptsDialog {
     this.#users = [];
     this.#isAtEnd = false;
     this.#isLoading = false;
-    this.#begunAt = this.#message.receipts?.read ?? 0;
+    this.#begunAt = Infinity;
     this.#find("list").replaceChildren();
     this.show();
     this.#search();
@@ -97,6 +98,7 @@ export class ReceiptsDialog {
         // Another list was begun meanwhile.
         if (walk !== this.#walk) return;
         this.#isAtEnd = done || value.next === undefined;
+        if (!this.#users.length) this.#begunAt = value?.read ?? 0;
         const users = value?.users ?? [];
         this.#users.push(...users);
         this.#find("list").append(...users.filter((user) => this.#isSought(user)).map(row));
