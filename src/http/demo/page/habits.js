@@ -8,22 +8,18 @@ const lognormal = (medianMs, spread) => medianMs * Math.exp(spread * normal());
 /** By the value of their switch. `opensAfterMs` is drawn for each reader. */
 export const HABITS = {
   evening: {
-    label: "A quiet evening",
     says: "Half open the chat within 4 minutes, some only hours later.",
     opensAfterMs: () => lognormal(240_000, 1.6),
   },
   day: {
-    label: "A working day",
     says: "Half open the chat within 25 seconds, the rest over minutes.",
     opensAfterMs: () => lognormal(25_000, 1.1),
   },
   once: {
-    label: "Everybody at once",
     says: "All 1,999 open the chat within 10 seconds.",
     opensAfterMs: () => 10_000 * Math.random(),
   },
   nobody: {
-    label: "Nobody",
     says: "Nobody opens the chat, and nobody writes.",
     opensAfterMs: () => Infinity,
   },

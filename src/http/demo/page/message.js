@@ -19,6 +19,8 @@ function clock(at) {
 export class Own {
   element;
   receipts;
+  /** Whether nothing can change any more: all have read it, or it has expired. */
+  isSettled = false;
   #ring = new Ring();
   #count = html("span", { class: "count" }, "Sending");
   #left = html("span", { class: "left" });
@@ -44,6 +46,7 @@ export class Own {
 
   show(receipts) {
     this.receipts = receipts;
+    this.isSettled = !receipts || receipts.read === receipts.of;
     write(this.#count, told(receipts));
     this.#ring.show(receipts ?? { read: 0, of: 0 });
   }
@@ -56,10 +59,6 @@ export class Own {
   showLeft(part) {
     this.element.toggleAttribute("data-asked", part > 0);
     this.#left.style.setProperty("--left", part.toFixed(3));
-  }
-
-  get isReadByAll() {
-    return this.receipts !== undefined && this.receipts.read === this.receipts.of;
   }
 }
 

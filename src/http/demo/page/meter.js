@@ -25,6 +25,9 @@ function scopeOf(url, body) {
   return { messages: messages ?? [up_to], isUpTo: up_to !== undefined };
 }
 
+/** Statuses without a body; for all others a browser lets one be put in place of what came. */
+const BARE = new Set([204, 304]);
+
 /** All zero. */
 const nothing = () => ({ pull: 0, stream: 0, marks: 0, list: 0, badge: 0, unchanged: 0, events: 0, up: 0, down: 0 });
 
@@ -77,7 +80,7 @@ export class Meter {
 
   /** The answer, whose body is counted as it comes. */
   #counted(answer, request, over) {
-    if (!answer.body) {
+    if (BARE.has(answer.status)) {
       over();
       return answer;
     }

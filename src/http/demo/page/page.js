@@ -3,7 +3,7 @@
  *
  * `phone` is the left side, `wire` and `timeline` the right one; `strategies` and `habits` are what the switches choose.
  */
-import { html, write } from "./dom.js";
+import { write } from "./dom.js";
 import { HABITS } from "./habits.js";
 import { Looks } from "./looks.js";
 import { Meter } from "./meter.js";
@@ -18,6 +18,7 @@ import { Timeline } from "./timeline.js";
 import { Wire } from "./wire.js";
 
 const TICK_MS = 250;
+const NO_ANSWER = "The server does not answer. Trying again.";
 /** What begins and stops is announced once it has lasted so long. */
 const ANNOUNCED_MS = 1_500;
 
@@ -78,7 +79,7 @@ function begin() {
     fetch: meter.fetch,
     environment: looks,
     ...(source && { source }),
-    onError: (error) => trouble("phone", `The phone: ${error.code === "network" ? "no answer" : error.message}. Trying again.`),
+    onError: ({ code, message }) => trouble("phone", code === "network" ? NO_ANSWER : `The server says: ${message}`),
   });
   conversation = client.conversation(conversationId);
   conversation.badge().catch(() => {});
@@ -111,26 +112,21 @@ const heard = {
 };
 world.addEventListener("message", ({ data }) => heard[data.kind](data));
 
-/** Radio buttons for what there is to choose. */
-function switches(name, choices, first, changed) {
-  const field = element(name);
-  const says = html("p", { class: "says", id: `${name}-says` });
-  const say = () => write(says, choices[chosen(name)].says);
-  for (const [value, { label }] of Object.entries(choices)) {
-    const input = html("input", { type: "radio", name, value, "aria-describedby": says.id });
-    input.checked = value === first;
-    field.append(html("label", {}, input, html("span", {}, label)));
-  }
-  field.after(says);
-  field.addEventListener("change", () => (say(), changed(chosen(name))));
+/** Has a switch say what is chosen, and tells when that changes. */
+function switches(name, choices, changed) {
+  const say = () => write(element(`${name}-says`), choices[chosen(name)].says);
+  element(name).addEventListener("change", () => {
+    say();
+    changed(chosen(name));
+  });
   say();
 }
 
-switches("strategy", STRATEGIES, "pull", () => {
+switches("strategy", STRATEGIES, () => {
   if (client) begin();
   reset();
 });
-switches("behaviour", HABITS, "day", (behaviour) => world.postMessage({ kind: "behave", behaviour }));
+switches("behaviour", HABITS, (behaviour) => world.postMessage({ kind: "behave", behaviour }));
 
 let next = 0;
 function suggest() {
@@ -157,6 +153,7 @@ function announce(state) {
 
 setInterval(() => {
   wire.show(meter, push);
+  timeline.show(meter.radio, push.radio);
   dialog.show();
   if (client) announce(phone.look());
 }, TICK_MS);
@@ -165,7 +162,7 @@ const isStill = matchMedia("(prefers-reduced-motion: reduce)");
 let drawnAt = 0;
 function draw(now) {
   if (!isStill.matches || now - drawnAt > 1_000) {
-    timeline.draw(meter.radio, push.radio);
+    timeline.move();
     drawnAt = now;
   }
   requestAnimationFrame(draw);

@@ -136,10 +136,10 @@ export class Phone {
     for (const message of this.#messages.values()) {
       if (!(message instanceof Own)) continue;
       const isOnScreen = this.#looks.isOnScreen(message.element);
-      const { ms, part } = message.isReadByAll ? { ms: 0, part: 0 } : this.#looks.left(message.element);
+      const { ms, part } = message.isSettled ? { ms: 0, part: 0 } : this.#looks.left(message.element);
       message.showLeft(part);
       inView += isOnScreen ? 1 : 0;
-      open += isOnScreen && !message.isReadByAll ? 1 : 0;
+      open += isOnScreen && !message.isSettled ? 1 : 0;
       asked += ms > 0 ? 1 : 0;
       longestMs = Math.max(longestMs, ms);
     }
@@ -155,6 +155,6 @@ export class Phone {
 /** Why nothing is asked for. */
 const STATES = {
   over: (word) => `${word}s have stopped: the look is over`,
-  done: (word) => `No ${word.toLowerCase()}s: all of these are read by all`,
+  done: (word) => `No ${word.toLowerCase()}s: all have read these`,
   away: (word) => `No ${word.toLowerCase()}s: no message of yours in view`,
 };

@@ -45,8 +45,9 @@ async function insist(work) {
       return;
     } catch (error) {
       isWell = false;
-      const says = error instanceof TypeError ? "The server does not answer." : error.message;
-      postMessage({ kind: "trouble", says: `${says} Trying again.` });
+      // That is what `fetch` throws.
+      const isSilent = error instanceof TypeError;
+      postMessage({ kind: "trouble", says: isSilent ? "The server does not answer. Trying again." : error.message });
       await wait(TRY_AGAIN_MS);
     }
   }
@@ -56,7 +57,7 @@ async function mark(places) {
   for (let at = 0; at < places.length; at += MARKS_MAX) {
     const marks = places.slice(at, at + MARKS_MAX).map(([reader, up_to]) => ({ conversation, reader, up_to }));
     const { said } = await call("POST", "marks", { marks });
-    if (said.refused.length) throw new Error("The server has forgotten this chat: load the page again.");
+    if (said.refused.length) throw new Error("The server has forgotten this chat: load the page anew.");
   }
 }
 
@@ -87,6 +88,7 @@ async function read(members) {
   if (!members.length || at < Date.now() - EXPIRES_IN_S * 1_000) return;
   await mark(members.map((member) => [member, id]));
   const rises = group.confirm(members, length).filter(({ message }) => message.sender === SENDER);
+  if (!rises.length) return;
   postMessage({ kind: "read", rises: rises.map(({ message, from, to }) => ({ message: message.id, from, to })) });
 }
 

@@ -20,8 +20,9 @@ export class ReceiptsDialog {
   #users = [];
   #isLoading = false;
   #isAtEnd = false;
-  /** How many had read when the list was begun. */
+  /** How many had read when the list was begun, and how many are on it. */
   #begunAt = 0;
+  #length = 0;
 
   constructor(dialog) {
     this.#dialog = dialog;
@@ -61,15 +62,25 @@ export class ReceiptsDialog {
   }
 
   #begin() {
-    const half = this.#dialog.querySelector("[name=half]:checked").value;
-    this.#walk = HALVES[half](this.#conversation, this.#message.id, { limit: PART });
+    this.#walk = HALVES[this.#half](this.#conversation, this.#message.id, { limit: PART });
     this.#users = [];
     this.#isAtEnd = false;
     this.#isLoading = false;
     this.#begunAt = Infinity;
+    this.#length = 0;
     this.#find("list").replaceChildren();
     this.show();
     this.#search();
+  }
+
+  get #half() {
+    return this.#dialog.querySelector("[name=half]:checked").value;
+  }
+
+  /** What the first part says of the whole. */
+  #begun(half, { read, of }) {
+    this.#begunAt = read;
+    this.#length = half === "readers" ? read : of - read;
   }
 
   get #sought() {
@@ -92,13 +103,14 @@ export class ReceiptsDialog {
     if (this.#isLoading || this.#isAtEnd || !this.#dialog.open) return;
     this.#isLoading = true;
     const walk = this.#walk;
+    const half = this.#half;
     try {
       do {
         const { value, done } = await walk.next();
         // Another list was begun meanwhile.
         if (walk !== this.#walk) return;
         this.#isAtEnd = done || value.next === undefined;
-        if (!this.#users.length) this.#begunAt = value?.read ?? 0;
+        if (!this.#users.length && value) this.#begun(half, value);
         const users = value?.users ?? [];
         this.#users.push(...users);
         this.#find("list").append(...users.filter((user) => this.#isSought(user)).map(row));
@@ -116,9 +128,9 @@ export class ReceiptsDialog {
 
   #tell(found) {
     this.#find("more").hidden = this.#isAtEnd || !this.#users.length;
-    const all = `${count(this.#users.length)} shown`;
-    const none = this.#isAtEnd && !this.#users.length ? "Nobody" : all;
-    write(this.#find("found"), this.#sought ? `${count(found)} found` : none);
+    const part = `${count(this.#users.length)} of ${count(Math.max(this.#length, this.#users.length))}`;
+    const shown = this.#isAtEnd && !this.#users.length ? "Nobody" : part;
+    write(this.#find("found"), this.#sought ? `${count(found)} found` : shown);
   }
 }
 

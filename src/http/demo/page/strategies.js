@@ -23,19 +23,16 @@ function neverLooksAway() {
 /** By the value of their switch. */
 export const STRATEGIES = {
   pull: {
-    label: "Pull while looking",
     word: "Pull",
     says: "Each 2 s, for at most 20 s, while a message is on screen.",
     options: () => ({ environment: browser() }),
   },
   stream: {
-    label: "Stream while looking",
     word: "Stream",
     says: "One connection while a message is on screen, at most one event a second.",
     options: () => ({ environment: browser(), source: stream() }),
   },
   always: {
-    label: "Pull always",
     word: "Pull",
     isEndless: true,
     says: "Each 2 s, all the time, whether anybody looks or not.",

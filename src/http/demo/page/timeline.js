@@ -2,6 +2,8 @@
 import { svg } from "./dom.js";
 
 const SHOWN_MS = 60_000;
+/** What has just gone out of the picture is not gone yet. */
+const KEPT_MS = 2_000;
 const WIDTH = 600;
 const PX_PER_MS = WIDTH / SHOWN_MS;
 const BUCKET_MS = 500;
@@ -17,7 +19,8 @@ export class Timeline {
   #moving = svg("g", {}, this.#phone, this.#push);
   #start = performance.now();
   #bucket = { at: -1, events: 0, bar: undefined };
-  #radios = new Map();
+  /** By the span of a radio; gone with it. */
+  #bands = new WeakMap();
 
   constructor(picture) {
     picture.setAttribute("viewBox", `0 0 ${WIDTH} ${PUSH_Y + LANE + 4}`);
@@ -54,35 +57,38 @@ export class Timeline {
   clear() {
     this.#phone.replaceChildren();
     this.#push.replaceChildren();
-    this.#radios.clear();
+    this.#bands = new WeakMap();
     this.#bucket = { at: -1, events: 0, bar: undefined };
   }
 
-  /** How far time has gone, and when the two radios have been awake. */
-  draw(phone, push) {
+  /** How far time has gone. */
+  move() {
+    const x = WIDTH - (performance.now() - this.#start) * PX_PER_MS;
+    this.#moving.setAttribute("transform", `translate(${x.toFixed(1)} 0)`);
+  }
+
+  /** When the two radios have been awake; and what is older than a minute goes. */
+  show(phone, push) {
     const now = performance.now();
-    this.#awake(phone, this.#phone, PHONE_Y, now);
-    this.#awake(push, this.#push, PUSH_Y, now);
-    this.#moving.setAttribute("transform", `translate(${(WIDTH - (now - this.#start) * PX_PER_MS).toFixed(1)} 0)`);
-    const oldest = (now - SHOWN_MS - 1_000 - this.#start) * PX_PER_MS;
+    const oldest = (now - SHOWN_MS - KEPT_MS - this.#start) * PX_PER_MS;
     for (const lane of [this.#phone, this.#push]) {
       for (const mark of [...lane.children]) {
         if (Number(mark.getAttribute("x")) + Number(mark.getAttribute("width")) < oldest) mark.remove();
       }
     }
+    this.#awake(phone, this.#phone, PHONE_Y, now);
+    this.#awake(push, this.#push, PUSH_Y, now);
   }
 
   #awake(radio, lane, y, now) {
     for (const span of radio.spans) {
-      let band = this.#radios.get(span);
+      let band = this.#bands.get(span);
       if (!band) {
         band = svg("rect", { class: "awake", x: this.#x(span.from), y, height: LANE, rx: 6 });
-        this.#radios.set(span, band);
+        this.#bands.set(span, band);
         lane.prepend(band);
       }
-      const until = Math.min(span.until, now);
-      band.setAttribute("width", Math.max(0, (until - span.from) * PX_PER_MS).toFixed(1));
+      band.setAttribute("width", Math.max(0, (Math.min(span.until, now) - span.from) * PX_PER_MS).toFixed(1));
     }
-    for (const [span] of this.#radios) if (span.until < now - 2 * SHOWN_MS) this.#radios.delete(span);
   }
 }
