@@ -16,6 +16,8 @@ export function pulls(connection, conversation) {
         lasts: false,
         ask: ({ keys, etag, signal }, told) => connection.send("GET", `${pathOf(conversation)}receipts?${queryOf(keys)}&changed=1`, { headers: etag ? { "If-None-Match": `"${etag}"` } : {}, signal }, async (answer) => {
             if (answer.status === 304) {
+                // Read to its end, or Chromium's record has it as cancelled.
+                await answer.text();
                 const paceS = Number(/max-age=(\d+)/.exec(answer.headers.get("Cache-Control") ?? "")?.[1]);
                 // Without a pace, nothing can change any more.
                 told({ changed: new Map(), etag, ...(paceS >= 0 ? { paceS } : { poll: null }) });

@@ -52,7 +52,7 @@ function follow(connection, conversation, ask, told) {
     const headers = { Accept: "text/event-stream", ...(etag && { "Last-Event-ID": etag }) };
     return connection.send("GET", path, { headers, signal }, async (answer, isAlive) => {
         if (answer.status === 204)
-            return;
+            return void (await answer.text());
         const body = answer.body?.getReader();
         if (!body)
             throw new SeenbyError(0, "no-stream", "this fetch cannot stream");
