@@ -60,7 +60,11 @@ export class Connection {
             const headers = { ...request.headers };
             if (used)
                 headers.Authorization = `Bearer ${used}`;
-            const init = { method, headers, signal, cache: "no-store", keepalive: !!request.keepalive };
+            const init = { method, headers, signal, keepalive: !!request.keepalive };
+            // Not `no-store`: with it Chromium asks the server for its leave (CORS) before each request, as it does before each
+            // conditional one without a mode, and React Native adds to the query. What is asked for here no cache may keep.
+            if (headers["If-None-Match"])
+                init.cache = "force-cache";
             if (request.body) {
                 headers["Content-Type"] = "application/json";
                 init.body = JSON.stringify(request.body);
