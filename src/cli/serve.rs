@@ -2,6 +2,8 @@
 //!
 //! Owns the order of things: configuration, logs, listener, store, ready line; then drain, close, exit code.
 
+mod pacing;
+
 use std::{error::Error, io, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::{
@@ -13,14 +15,13 @@ use tokio::{
 use super::{EXIT_USAGE, complain, hand_over, print_line};
 use crate::{
     access::{KeyFileError, Keyring, TokenLimits},
-    domain::{EtagKey, Limits, Stretch},
+    domain::{EtagKey, Limits},
     http::{self, HttpLimits, Server},
     process::{
         clock::Clock,
-        config::{self, Config},
+        config::{self, Config, ListenAddress},
         etag_key,
         listen::{self, Bound, ListenError, Listener},
-        load::{Load, Meter},
         metrics::Metrics,
         open_files, shutdown, telemetry,
     },
@@ -34,6 +35,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   seenby serve
+  seenby serve --demo
   seenby serve --data /var/lib/seenby --listen 127.0.0.1:7400 --retention 30d
   seenby serve --listen unix:/run/seenby/socket --log warn --log-format text
   seenby serve --listen 0.0.0.0:7400 --api-keys api.keys --token-keys tokens.jwks
@@ -195,13 +197,17 @@ async fn serve_until_stopped(
     };
     let sweep = spawn_sweep(ledger.clone(), Clock::System, config.sweep_every);
     let metrics = Arc::new(Metrics::new());
-    let pace = spawn_pace(ledger.clone(), config.stretch(), metrics.clone());
+    let pace = pacing::spawn(ledger.clone(), config.stretch(), metrics.clone());
     let server = Server::new(ledger.clone(), Clock::System, http_limits(config), metrics)
         .with_access(keys, config.visibility)
-        .with_origins(&config.cors_origin.0);
+        .with_origins(&config.cors_origin.0)
+        .with_demo(config.demo);
 
     // Connections wait in the listener's queue already.
     print_line(&format!("seenby listening on {address}"));
+    if config.demo {
+        say_where_the_demo_is(&address);
+    }
     let drained = http::serve(listener, Arc::new(server), stop, config.drain_timeout).await;
     let answered = drained.connections_cut == 0;
     if !answered {
@@ -238,6 +244,14 @@ fn say_how_it_is_configured(config: &Config, bound: &Bound) {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data = %config.data.display(), listen = %bound.address, "starting");
     if !config.has_access_control() {
         tracing::warn!("there is no access control: whoever can connect can read and change everything");
+    }
+}
+
+fn say_where_the_demo_is(address: &ListenAddress) {
+    match address {
+        ListenAddress::Tcp(_) => tracing::info!("the demo is at {address}/demo"),
+        // No browser opens a socket file: whoever puts a proxy before it knows where that is.
+        ListenAddress::Unix(_) => tracing::info!("the demo is at /demo, behind {address}"),
     }
 }
 
@@ -295,95 +309,9 @@ fn spawn_sweep(ledger: Ledger, clock: Clock, every: Duration) -> JoinHandle<()> 
     })
 }
 
-/// Has the pace follow the load, a second at a time.
-fn spawn_pace(ledger: Ledger, stretch: Stretch, metrics: Arc<Metrics>) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let mut meter = Meter::begin(&ledger.vitals());
-        let mut pacing = Pacing::begin(ledger.clone(), stretch, metrics);
-        loop {
-            let (load, took) = meter.look(|| ledger.vitals()).await;
-            pacing.look(load, took);
-        }
-    })
-}
-
-/// From a load to the pace that clients are told.
-struct Pacing {
-    ledger: Ledger,
-    stretch: Stretch,
-    metrics: Arc<Metrics>,
-    /// The longest pace since it was the base, which the log has.
-    told_ms: u64,
-}
-
-impl Pacing {
-    fn begin(ledger: Ledger, stretch: Stretch, metrics: Arc<Metrics>) -> Self {
-        metrics.paced(Duration::from_millis(stretch.every_ms()), &Load::default());
-        Self { ledger, told_ms: stretch.every_ms(), stretch, metrics }
-    }
-
-    /// This load was there for so long.
-    fn look(&mut self, load: Load, took: Duration) {
-        let every_ms = self.stretch.look(load.most(), took);
-        self.ledger.set_pace(every_ms);
-        self.metrics.paced(Duration::from_millis(every_ms), &load);
-        let Load { processor, waiting, commit } = load;
-        if every_ms > self.told_ms {
-            // Of each part of the load, 1 is as much as there should be.
-            tracing::info!(
-                every_ms,
-                processor,
-                waiting,
-                commit,
-                "under load, pulls are asked to come more rarely"
-            );
-            self.told_ms = every_ms;
-        } else if !self.stretch.is_stretched() && self.told_ms > every_ms {
-            tracing::info!(every_ms, "pulls are asked to come as often as before");
-            self.told_ms = every_ms;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        domain::{
-            Audience, ConversationId, MessageId, Pace, Registration, Retention, Timestamp, UserId, Viewer,
-        },
-        store::model::ModelStore,
-    };
-
-    /// What clients are told that pull a message which can still change.
-    async fn told(ledger: &Ledger) -> u64 {
-        let pulls = vec![(ConversationId::new("c").unwrap(), vec![MessageId::new("m").unwrap()])];
-        let screen = ledger.pull(pulls, &Viewer::App, Timestamp { unix_ms: 1 }).await.unwrap();
-        screen.poll.unwrap().every_ms
-    }
-
-    #[tokio::test]
-    async fn pulls_are_told_the_pace_that_the_load_makes() {
-        let store = Arc::new(ModelStore::default());
-        let ledger = Ledger::new(store, Retention::default(), Pace::default(), Limits::default());
-        let sent = Registration {
-            message: MessageId::new("m").unwrap(),
-            sender: UserId::new("alice").unwrap(),
-            audience: Audience::Users(vec![UserId::new("bob").unwrap()]),
-            expires_in_s: None,
-            expires_at: crate::domain::ExpiresAt { unix_s: 9 },
-            order: None,
-        };
-        let (c, now) = (ConversationId::new("c").unwrap(), Timestamp { unix_ms: 1 });
-        ledger.register(c, sent, now).await.unwrap();
-        let mut pacing = Pacing::begin(ledger.clone(), Stretch::new(2_000, 10_000), Arc::default());
-        assert_eq!(told(&ledger).await, 2_000);
-        let much = Load { processor: 1.25, ..Load::default() };
-        (0..10).for_each(|_| pacing.look(much, Duration::from_secs(2)));
-        assert!(told(&ledger).await > 2_000);
-        (0..100).for_each(|_| pacing.look(Load::default(), Duration::from_secs(2)));
-        assert_eq!(told(&ledger).await, 2_000);
-    }
 
     #[test]
     fn the_defaults_of_the_settings_are_those_of_the_wire() {

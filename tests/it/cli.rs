@@ -13,7 +13,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use seenby::process::config::{SETTINGS, example};
+use seenby::process::config::{Form, SETTINGS, example};
 use tempfile::TempDir;
 
 /// The binary, in an environment of its own.
@@ -141,9 +141,11 @@ fn without_access_control_no_other_machine_may_connect() {
             "{said}"
         );
     }
-    let open = TcpListener::bind("0.0.0.0:0").unwrap();
-    let said = refused(inherit(&mut seenby(&["serve"]), open.into()));
-    assert!(said.contains("that systemd passed on, http://0.0.0.0:"), "{said}");
+    for words in [&["serve"][..], &["serve", "--demo"]] {
+        let open = TcpListener::bind("0.0.0.0:0").unwrap();
+        let said = refused(inherit(&mut seenby(words), open.into()));
+        assert!(said.contains("that systemd passed on, http://0.0.0.0:"), "{said}");
+    }
 }
 
 /// Passes a listener on as systemd does, but as standard input: no other number is free to choose here.
@@ -157,9 +159,13 @@ fn help_teaches_every_flag_and_every_exit_code() {
     assert!(help.status.success());
     let help = String::from_utf8(help.stdout).unwrap();
     for setting in SETTINGS {
-        assert!(help.contains(&format!("{} <{}>", setting.flag(), setting.placeholder)), "{}", setting.name);
+        let value = match setting.form {
+            Form::One | Form::List => format!(" <{}>", setting.placeholder),
+            Form::Switch => format!("[=<{}>]", setting.placeholder),
+        };
+        assert!(help.contains(&format!("{}{value}", setting.flag())), "{}", setting.name);
     }
-    for word in ["--config", "Examples:", "Exit codes:", "64", "SEENBY_POLL_EVERY"] {
+    for word in ["--config", "Examples:", "Exit codes:", "64", "SEENBY_POLL_EVERY", "seenby serve --demo\n"] {
         assert!(help.contains(word), "{word}");
     }
     assert!(!help.contains("print-default-config <"));
@@ -268,6 +274,45 @@ fn flags_reach_the_server_with_their_origins_in_the_log() {
     let (_, logs) = running.stop(Signal::TERM);
     assert!(logs.contains("retention = \"1d\" (from --retention)"), "{logs}");
     assert!(!logs.contains('\u{1b}'), "no colours where there is no terminal: {logs}");
+}
+
+#[test]
+fn a_server_with_keys_has_no_demo() {
+    let said = refused(seenby(&["serve", "--api-keys", "api.keys"]).env("SEENBY_DEMO", "true"));
+    assert!(
+        said.starts_with("seenby: demo = \"true\" (from SEENBY_DEMO) does not go with api_keys"),
+        "{said}"
+    );
+    let said = refused(&mut seenby(&["serve", "--demo", "--token-keys", "tokens.jwks"]));
+    assert!(said.starts_with("seenby: demo = \"true\" (from --demo) does not go with token_keys"), "{said}");
+}
+
+#[test]
+fn the_log_says_where_the_demo_is_and_standard_output_does_not() {
+    let running = Running::start(|command, _| {
+        command.env("SEENBY_LISTEN", "127.0.0.1:0").arg("--demo");
+    });
+    let address = running.address.clone();
+    let mut connection = TcpStream::connect(address.strip_prefix("http://").unwrap()).unwrap();
+    write!(connection, "GET /demo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("</html>\n"), "{answer}");
+    let (_, logs) = running.stop(Signal::TERM);
+    assert!(logs.contains(&format!("the demo is at {address}/demo\"")), "{logs}");
+
+    let running = Running::start(|command, dir| {
+        command.env("SEENBY_LISTEN", format!("unix:{}", dir.join("socket").display())).arg("--demo");
+    });
+    let address = running.address.clone();
+    let (_, logs) = running.stop(Signal::TERM);
+    assert!(logs.contains(&format!("the demo is at /demo, behind {address}\"")), "{logs}");
+
+    let running = Running::start(|command, _| {
+        command.env("SEENBY_LISTEN", "127.0.0.1:0").arg("--demo=false");
+    });
+    let (_, logs) = running.stop(Signal::TERM);
+    assert!(!logs.contains("the demo is at"), "{logs}");
 }
 
 /// A server with a request under way, of which `rest` has not been sent yet, and that was told to stop.

@@ -40,8 +40,7 @@ export class Client {
     /** Asks no more, and sends the marks that wait; done when the server has them, or could not be reached. */
     async close() {
         this.#leave();
-        this.#screens.forEach((screen) => screen.close());
-        await Promise.all(Array.from(this.#conversations.values(), (conversation) => conversation.flush()));
+        await Promise.all(Array.from(this.#screens, (screen) => screen.close()));
     }
     #waits = () => tell(this.#options.onWaiting, Array.from(this.#conversations, ([id, { waiting }]) => [id, waiting]));
     #failed = (error) => tell(this.#options.onError, error);

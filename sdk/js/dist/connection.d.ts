@@ -17,8 +17,11 @@ export interface ConnectionOptions {
 export declare class Connection {
     #private;
     constructor(options: ConnectionOptions);
-    /** One request, and what `take` makes of its answer: 200 to 299, or 304. It fails with a `SeenbyError`. */
-    send<T>(method: string, path: string, request: Request, take: (answer: Response, isAlive: () => void) => Promise<T>): Promise<T>;
+    /**
+     * One request, and what `take` makes of its answer: 200 to 299, or 304. It fails with a `SeenbyError`, also after its
+     * time, which `mayLast` sets anew.
+     */
+    send<T>(method: string, path: string, request: Request, take: (answer: Response, mayLast: (ms: number) => void) => Promise<T>): Promise<T>;
     /** The body of an answer, as JSON. */
     json<T>(method: string, path: string, request?: Request): Promise<T>;
 }

@@ -4,13 +4,12 @@
  * Has both sides: the sender's is `screen`, which it is, and the reader's is `marks`, which it has.
  */
 import type { Connection } from "./connection.js";
-import type { Change, Environment } from "./environment.js";
+import { type Change, type Environment } from "./environment.js";
 import type { SeenbyError } from "./error.js";
 import { Screen } from "./screen.js";
-import type { UsersPart } from "./shapes.js";
 import { type Source } from "./source.js";
 export interface MarkOptions {
-    /** The message before it in the conversation, null if there is none: lets many marks be sent as one "up to". */
+    /** The message of others before it in the conversation, null if there is none: lets many marks be sent as one "up to". */
     readonly previous?: string | null;
     /** Another value for another text of the same message: one that was edited is seen anew. */
     readonly edition?: string | number;
@@ -40,8 +39,10 @@ export declare class Conversation extends Screen {
     flush(): Promise<void>;
     /** What the user of this client still has to read. */
     badge(): Promise<Badge>;
-    /** A part of one of the message's two lists; `seenby/lists` walks along them. */
-    users(message: string, half: "readers" | "unread", query: string): Promise<UsersPart>;
+    /** What the server says at a path below the conversation's: for parts of its own, such as `seenby/lists`. */
+    get<T>(path: string): Promise<T>;
+    /** Asks no more, and sends the marks that wait, once. */
+    close(): Promise<void>;
     /** The page or app came into view, went out of it, or has a network again. */
     changed(change: Change): void;
 }

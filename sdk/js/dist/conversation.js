@@ -1,3 +1,4 @@
+import { onScreen } from "./environment.js";
 import { Marks } from "./marks.js";
 import { Screen } from "./screen.js";
 import { pathOf } from "./source.js";
@@ -21,7 +22,8 @@ export class Conversation extends Screen {
         this.#user = user;
         this.#connection = connection;
         this.#environment = environment;
-        this.#marks = new Marks(connection, this.#path, user, failed, waits);
+        const path = this.#path + "marks";
+        this.#marks = new Marks((said, keepalive) => connection.json("POST", path, { body: { reader: user, ...said }, keepalive }), failed, waits);
     }
     /** Marks the message as read by this user, with what else is seen within a second. */
     mark(message, previous) {
@@ -41,39 +43,29 @@ export class Conversation extends Screen {
             return () => { };
         let isOnScreen = false;
         let timer;
+        const end = () => {
+            leave();
+            this.#seeing.delete(look);
+        };
+        const seen = () => {
+            end();
+            this.#marked.add(marked);
+            const [oldest = ""] = this.#marked;
+            if (this.#marked.size > MARKED_MAX)
+                this.#marked.delete(oldest);
+            this.mark(message, previous);
+        };
         const look = () => {
             clearTimeout(timer);
             if (isOnScreen && this.#environment.isVisible())
                 timer = setTimeout(seen, SEEN_MS);
         };
-        const told = (is) => {
-            if (is === isOnScreen)
-                return;
+        this.#seeing.add(look);
+        const leave = onScreen(this.#environment, target, (is) => {
             isOnScreen = is;
             look();
-        };
-        let leave;
-        const end = () => {
-            leave?.();
-            told(false);
-            this.#seeing.delete(look);
-        };
-        const seen = () => {
-            end();
-            this.#remember(marked);
-            this.mark(message, previous);
-        };
-        this.#seeing.add(look);
-        leave = target === undefined ? told(true) : this.#environment.observe(target, told);
+        });
         return end;
-    }
-    #remember(marked) {
-        this.#marked.add(marked);
-        for (const oldest of this.#marked) {
-            if (this.#marked.size <= MARKED_MAX)
-                break;
-            this.#marked.delete(oldest);
-        }
     }
     /** The messages whose marks wait to be sent. */
     get waiting() {
@@ -85,14 +77,18 @@ export class Conversation extends Screen {
     }
     /** What the user of this client still has to read. */
     async badge() {
-        const path = `${this.#path}readers/${encodeURIComponent(this.#user ?? "")}`;
-        const said = await this.#connection.json("GET", path);
-        this.#marks.readUntil(said.first_unread);
-        return { unread: said.unread, firstUnread: said.first_unread };
+        const { unread, first_unread: firstUnread } = await this.get("readers/" + encodeURIComponent(this.#user ?? ""));
+        this.#marks.readUntil(firstUnread ?? "");
+        return { unread, firstUnread };
     }
-    /** A part of one of the message's two lists; `seenby/lists` walks along them. */
-    users(message, half, query) {
-        return this.#connection.json("GET", `${this.#path}messages/${encodeURIComponent(message)}/${half}?${query}`);
+    /** What the server says at a path below the conversation's: for parts of its own, such as `seenby/lists`. */
+    get(path) {
+        return this.#connection.json("GET", this.#path + path);
+    }
+    /** Asks no more, and sends the marks that wait, once. */
+    async close() {
+        super.close();
+        await this.#marks.close();
     }
     /** The page or app came into view, went out of it, or has a network again. */
     changed(change) {

@@ -17,6 +17,11 @@ export interface Environment {
      */
     observe(target: unknown, told: (isOnScreen: boolean) => void): () => void;
 }
+/**
+ * Tells whether `target` is on screen, each change once, until the function that it returns is called: then it is not.
+ * Where there is no target, it is from now on.
+ */
+export declare function onScreen(environment: Environment, target: unknown, told: (isOnScreen: boolean) => void): () => void;
 /** Where there is no screen: all is seen that is asked for. */
 export declare function headless(): Environment;
 /**

@@ -3,6 +3,22 @@
  *
  * In a browser that is the page; elsewhere give your own. Knows nothing of receipts.
  */
+/**
+ * Tells whether `target` is on screen, each change once, until the function that it returns is called: then it is not.
+ * Where there is no target, it is from now on.
+ */
+export function onScreen(environment, target, told) {
+    let isOnScreen = false;
+    const turn = (is) => {
+        if (is !== isOnScreen)
+            told((isOnScreen = is));
+    };
+    const leave = target === undefined ? turn(true) : environment.observe(target, turn);
+    return () => {
+        leave?.();
+        turn(false);
+    };
+}
 /** Where there is no screen: all is seen that is asked for. */
 export function headless() {
     return {
@@ -59,8 +75,7 @@ export function browser(root = null) {
             observer.unobserve(element);
             observer.observe(element);
             return () => {
-                those.delete(told);
-                if (those.size)
+                if (!those.delete(told) || those.size)
                     return;
                 targets.delete(element);
                 observer?.unobserve(element);

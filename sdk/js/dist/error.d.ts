@@ -15,6 +15,8 @@ export declare class SeenbyError extends Error {
     code: string, detail: string, 
     /** After how long the server wants to be asked again, in milliseconds; 0 if it did not say. */
     retryAfterMs?: number, cause?: unknown);
+    /** What was thrown, as one of these. */
+    static of(error: unknown, code?: string): SeenbyError;
     /** Whether the same request may succeed later. */
     get isPassing(): boolean;
 }

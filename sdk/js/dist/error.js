@@ -17,6 +17,10 @@ export class SeenbyError extends Error {
         this.code = code;
         this.retryAfterMs = retryAfterMs;
     }
+    /** What was thrown, as one of these. */
+    static of(error, code = "network") {
+        return error instanceof SeenbyError ? error : new SeenbyError(0, code, String(error), 0, error);
+    }
     /** Whether the same request may succeed later. */
     get isPassing() {
         return !this.status || this.status === 408 || this.status === 429 || this.status >= 500;

@@ -5,15 +5,23 @@ export function createKeepingClient(keep, options) {
     // By user: what one has seen, no other has.
     const key = `seenby:${options.user}`;
     let saved = load();
+    let unsaved;
     const client = createClient({
         ...options,
         onWaiting(waiting) {
             options.onWaiting?.(waiting);
-            const text = JSON.stringify(waiting.filter(([, messages]) => messages.length));
-            // One after the other. A store that is full loses nothing of what is in memory.
-            saved = saved.then(() => keep.setItem(key, text)).catch(() => { });
+            // One after the other, and of those that come meanwhile the last alone.
+            if (!unsaved)
+                saved = saved.then(save).catch(() => { });
+            unsaved = waiting;
         },
     });
+    /** A store that is full loses nothing of what is in memory. */
+    function save() {
+        const text = JSON.stringify(unsaved?.filter(([, messages]) => messages.length));
+        unsaved = undefined;
+        return keep.setItem(key, text);
+    }
     async function load() {
         try {
             const kept = JSON.parse((await keep.getItem(key)) ?? "[]");

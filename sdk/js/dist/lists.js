@@ -9,7 +9,7 @@ export function nonReaders(conversation, message, options) {
 async function* walk(conversation, message, half, { limit = 200 } = {}) {
     let after = "";
     do {
-        const part = await conversation.users(message, half, `limit=${limit}${after}`);
+        const part = await conversation.get(`messages/${encodeURIComponent(message)}/${half}?limit=${limit}${after}`);
         yield part;
         after = part.next === undefined ? "" : "&after=" + encodeURIComponent(part.next);
     } while (after);

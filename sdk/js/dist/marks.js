@@ -1,3 +1,8 @@
+/**
+ * What a reader has seen, gathered and sent: a second or a hundred marks at a time, until the server has them.
+ *
+ * Knows one conversation, and no screen: what counts as seen is decided in `conversation`.
+ */
 import { SeenbyError } from "./error.js";
 import { backoffMs } from "./time.js";
 const GATHER_MS = 1_000;
@@ -6,9 +11,7 @@ const SENT_MAX = 100;
 /** Marks that may wait. */
 const WAITING_MAX = 10_000;
 export class Marks {
-    #connection;
-    #path;
-    #reader;
+    #post;
     #failed;
     #changed;
     /** Messages that were seen, each with the one before it in the conversation, where that is known; null: there is none. */
@@ -17,16 +20,14 @@ export class Marks {
     /** Up to this one all is read. */
     #frontier;
     /** Before this one all is read. */
-    #firstUnread;
+    #firstUnread = "";
     #timer;
-    #isSending = false;
+    #sending;
     #failures = 0;
     /** How long to wait before the next request. */
     #waitMs = GATHER_MS;
-    constructor(connection, path, reader, failed, changed) {
-        this.#connection = connection;
-        this.#path = path + "marks";
-        this.#reader = reader;
+    constructor(post, failed, changed) {
+        this.#post = post;
         this.#failed = failed;
         this.#changed = changed;
     }
@@ -36,7 +37,7 @@ export class Marks {
     }
     add(message, previous) {
         if (this.#waiting.size >= WAITING_MAX && !this.#waiting.has(message)) {
-            return this.#failed(new SeenbyError(0, "too-many-items", "too many marks wait"));
+            return this.#refused(message, "too-many-items");
         }
         this.#waiting.set(message, previous);
         this.#changed();
@@ -46,7 +47,7 @@ export class Marks {
         this.#upTo.add(message);
         this.#plan();
     }
-    /** All before this message is read: the server says so. */
+    /** All before this message is read: the server says so. Empty, if all is. */
     readUntil(firstUnread) {
         this.#firstUnread = firstUnread;
     }
@@ -57,15 +58,25 @@ export class Marks {
     }
     /** Sends what waits; done when the server has it all, or one request has failed. */
     async flush() {
-        if (this.#isSending)
-            return;
-        this.#isSending = true;
+        // What is under way was gathered before.
+        await this.#sending;
+        await (this.#sending ??= this.#sendAll().finally(() => {
+            this.#sending = undefined;
+            this.#plan();
+        }));
+    }
+    /** Sends what waits, once; what fails is not tried again. */
+    async close() {
+        await this.flush();
+        clearTimeout(this.#timer);
+    }
+    async #sendAll() {
         clearTimeout(this.#timer);
         this.#timer = undefined;
         this.#waitMs = GATHER_MS;
         try {
-            for (let said = this.#requests()[0]; said; said = this.#requests()[0]) {
-                await this.#send(said, false);
+            for (const said of this.#requests()) {
+                await this.#send(...said, false);
                 this.#failures = 0;
             }
         }
@@ -73,16 +84,14 @@ export class Marks {
             this.#failures += 1;
             this.#waitMs = backoffMs(this.#failures, GATHER_MS, error);
         }
-        this.#isSending = false;
-        this.#plan();
     }
     /** Sends all at once, before the page closes: each request may outlive it. What was under way may not, and goes again. */
     leave() {
         for (const said of this.#requests())
-            this.#send(said, true).catch(() => { });
+            this.#send(...said, true).catch(() => { });
     }
     #plan() {
-        if (this.#isSending || !(this.#waiting.size + this.#upTo.size))
+        if (this.#sending || !(this.#waiting.size + this.#upTo.size))
             return;
         const isFull = this.#waiting.size >= SENT_MAX && !this.#failures;
         if (isFull)
@@ -90,23 +99,17 @@ export class Marks {
         else
             this.#timer ??= setTimeout(() => void this.flush(), this.#waitMs);
     }
-    /** What waits, as requests. */
+    /** What waits, as requests; each with what waits no more once it is answered. */
     #requests() {
-        const said = Array.from(this.#upTo, (message) => ({
-            body: { up_to: message },
-            taken: [message],
-            upTo: message,
-        }));
+        const said = Array.from(this.#upTo, (message) => [{ up_to: message }, [message]]);
         const run = this.#run();
         const last = run.at(-1);
-        if (last !== undefined) {
-            const body = run.length > 1 ? { up_to: last } : { messages: run };
-            return [...said, { body, taken: run, upTo: last }];
-        }
+        if (last !== undefined)
+            return [...said, [{ up_to: last }, run]];
         const waiting = this.waiting;
         for (let at = 0; at < waiting.length; at += SENT_MAX) {
             const messages = waiting.slice(at, at + SENT_MAX);
-            said.push({ body: { messages }, taken: messages });
+            said.push([{ messages }, messages]);
         }
         return said;
     }
@@ -114,27 +117,26 @@ export class Marks {
     #run() {
         const next = new Map(Array.from(this.#waiting, ([message, previous]) => [previous, message]));
         const first = this.#firstUnread;
-        const begins = first !== undefined && this.#waiting.has(first);
         const run = [];
-        let at = begins ? first : next.get(this.#frontier ?? null);
+        let at = this.#waiting.has(first) ? first : next.get(this.#frontier ?? null);
         while (at !== undefined && run.length < this.#waiting.size) {
             run.push(at);
             at = next.get(at);
         }
         return run.length === this.#waiting.size ? run : [];
     }
-    async #send({ body, taken, upTo }, keepalive) {
-        const reader = this.#reader;
+    async #send(said, taken, keepalive) {
         try {
-            const { refused } = await this.#connection.json("POST", this.#path, {
-                body: { reader, ...body },
-                keepalive,
-            });
-            if (!refused.length)
-                this.#frontier = upTo ?? this.#frontier;
+            const { refused } = await this.#post(said, keepalive);
+            if (said.up_to !== undefined && refused.length) {
+                // Nothing is marked then: those before it have to be sent again, without it.
+                taken = [said.up_to];
+            }
+            else
+                this.#frontier = said.up_to ?? this.#frontier;
             this.#drop(taken);
             for (const { message, code } of refused)
-                this.#failed(new SeenbyError(200, code, `no mark of '${message}'`));
+                this.#refused(message, code);
         }
         catch (error) {
             const failure = error;
@@ -146,6 +148,9 @@ export class Marks {
             if (isKept)
                 throw failure;
         }
+    }
+    #refused(message, code) {
+        this.#failed(new SeenbyError(200, code, `no mark of '${message}'`));
     }
     #drop(taken) {
         for (const message of taken) {

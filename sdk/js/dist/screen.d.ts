@@ -3,8 +3,8 @@
  *
  * Owns the contract of a pull: one at a time, for all messages that are looked at. Knows no wire.
  */
-import type { Change, Environment } from "./environment.js";
-import { type SeenbyError } from "./error.js";
+import { type Change, type Environment } from "./environment.js";
+import { SeenbyError } from "./error.js";
 import type { Listener, Receipts } from "./shapes.js";
 import type { Source } from "./source.js";
 export declare class Screen {
@@ -21,5 +21,5 @@ export declare class Screen {
     /** The page came into view or went out of it, or the network is back. */
     changed(change: Change): void;
     /** Asks no more. */
-    close(): void;
+    close(): void | Promise<void>;
 }

@@ -1,4 +1,10 @@
-import { tell } from "./error.js";
+/**
+ * What a sender looks at, and when to ask for it: while on screen, at the server's pace, for as long as the server says.
+ *
+ * Owns the contract of a pull: one at a time, for all messages that are looked at. Knows no wire.
+ */
+import { onScreen } from "./environment.js";
+import { SeenbyError, tell } from "./error.js";
 import { backoffMs } from "./time.js";
 /** Messages that one request may ask for. */
 const ASKED_MAX = 100;
@@ -16,7 +22,6 @@ export class Screen {
     #etag;
     #everyMs = 2_000;
     #forMs;
-    #jitter = 0;
     #askedAt = -Infinity;
     /** Not before this, whatever comes on screen. */
     #notBefore = 0;
@@ -50,7 +55,7 @@ export class Screen {
         const silence = this.subscribe(key, listener);
         const leave = this.look(key, target);
         if (known)
-            listener(known);
+            tell(listener, known);
         return () => {
             leave();
             silence();
@@ -59,20 +64,14 @@ export class Screen {
     /** Asks for the message while `target` is on screen, or from now on if there is none, until the returned function is called. */
     look(key, target) {
         const [watched, release] = this.#hold(key);
-        let isOnScreen = false;
-        const told = (is) => {
-            if (is === isOnScreen)
-                return;
-            isOnScreen = is;
+        const leave = onScreen(this.#environment, target, (is) => {
             watched.places += is ? 1 : -1;
-            if (is && watched.places === 1)
+            if (is)
                 this.#begin(watched);
             this.#plan();
-        };
-        const leave = target === undefined ? told(true) : this.#environment.observe(target, told);
+        });
         return () => {
-            leave?.();
-            told(false);
+            leave();
             release();
         };
     }
@@ -96,7 +95,7 @@ export class Screen {
     }
     /** The message, which is remembered at least until the function is called that comes with it. */
     #hold(key) {
-        const watched = this.#watched.get(key) ?? { listeners: new Set(), holders: 0, places: 0, since: 0 };
+        const watched = this.#watched.get(key) ?? { listeners: new Set(), holders: 0, places: 0, since: 0, askedAt: 0 };
         // The last asked for is the last in the map.
         this.#watched.delete(key);
         this.#watched.set(key, watched);
@@ -124,19 +123,16 @@ export class Screen {
     }
     #begin(watched) {
         watched.since = performance.now();
-        watched.isNew = true;
+        watched.askedAt = 0;
         watched.isOver = false;
-        // What lasts has to be begun anew, for all.
-        if (this.#source.lasts && watched.places)
-            this.#asking?.abort();
     }
-    /** The messages that are looked at, those that came last first. */
+    /** The messages that are looked at, first those that were not asked for yet: of more than one may ask for, each has its turn. */
     #looked(now) {
         if (!this.#environment.isVisible())
             return [];
         return [...this.#watched]
             .filter(([, { places, isOver, since }]) => places && !isOver && now <= since + this.#forMs)
-            .sort(([, a], [, b]) => b.since - a.since)
+            .sort(([, a], [, b]) => a.askedAt - b.askedAt || a.since - b.since)
             .slice(0, ASKED_MAX);
     }
     /** Sees to it that the next ask comes when it is due, if one is. */
@@ -144,25 +140,31 @@ export class Screen {
         clearTimeout(this.#timer);
         const now = performance.now();
         const looked = this.#looked(now);
-        if (!looked.length)
-            this.#source.lasts && this.#asking?.abort();
-        if (!looked.length || this.#asking)
+        const first = looked[0]?.[1];
+        const { lasts } = this.#source;
+        if (!first && lasts)
+            this.#asking?.abort();
+        // What lasts makes way for one that also has the newcomers.
+        if (!first || (this.#asking && (!lasts || first.askedAt)))
             return;
         // A new look is not kept waiting for the others' turn, and still costs at most four times their pace.
-        const due = looked.some(([, { isNew }]) => isNew)
-            ? Math.max(now + GATHER_MS, this.#askedAt + this.#everyMs / 4)
-            : this.#askedAt + this.#everyMs * this.#jitter;
-        this.#timer = setTimeout(() => void this.#ask(), Math.max(due, this.#notBefore) - now);
+        const due = first.askedAt
+            ? this.#askedAt + this.#everyMs * (1 + Math.random() / 10)
+            : Math.max(first.since + GATHER_MS, this.#askedAt + this.#everyMs / 4);
+        const act = () => (this.#asking ? this.#asking.abort() : void this.#ask());
+        this.#timer = setTimeout(act, Math.max(due, this.#notBefore) - now);
     }
     async #ask() {
-        const now = (this.#askedAt = performance.now());
+        const now = performance.now();
         const looked = this.#looked(now);
         if (!looked.length)
             return;
-        this.#jitter = 1 + Math.random() / 10;
+        this.#askedAt = now;
+        for (const [, watched] of looked)
+            watched.askedAt = now;
         const ends = (this.#asking = new AbortController());
         const over = this.#source.lasts
-            ? setTimeout(() => this.#end(looked), (looked[0]?.[1].since ?? now) + this.#forMs - now)
+            ? setTimeout(() => this.#end(looked), Math.max(...looked.map(([, { since }]) => since)) + this.#forMs - now)
             : undefined;
         try {
             const keys = looked.map(([key]) => key);
@@ -174,7 +176,7 @@ export class Screen {
         catch (error) {
             // What we ended has not failed.
             if (!ends.signal.aborted)
-                this.#fail(error, looked);
+                this.#fail(SeenbyError.of(error), looked);
         }
         clearTimeout(over);
         this.#asking = undefined;
@@ -190,10 +192,10 @@ export class Screen {
             this.#end(looked);
         }
         else if (paceS !== undefined && paceS !== Math.floor(this.#everyMs / 1_000)) {
-            this.#everyMs = paceS * 1_000;
+            // Rounded down, it may say 0, which would be no pace.
+            this.#everyMs = (paceS || 1) * 1_000;
         }
         for (const [key, watched] of looked) {
-            watched.isNew = false;
             const told = changed.get(key);
             const { receipts } = watched;
             if (!changed.has(key) || (told && told.read === receipts?.read && told.of === receipts.of))

@@ -14,7 +14,9 @@ export const queryOf = (messages) => messages.map((message) => "message=" + enco
 export function pulls(connection, conversation) {
     return {
         lasts: false,
-        ask: ({ keys, etag, signal }, told) => connection.send("GET", `${pathOf(conversation)}receipts?${queryOf(keys)}&changed=1`, { headers: etag ? { "If-None-Match": `"${etag}"` } : {}, signal }, async (answer) => {
+        ask: ({ keys, etag, signal }, told) => connection.send("GET", 
+        // What has changed alone, only if we say since when: else a cache would say it for us.
+        `${pathOf(conversation)}receipts?${queryOf(keys)}${etag ? "&changed=1" : ""}`, { headers: etag ? { "If-None-Match": `"${etag}"` } : {}, signal }, async (answer) => {
             if (answer.status === 304) {
                 // Read to its end, or Chromium's record has it as cancelled.
                 await answer.text();

@@ -74,8 +74,7 @@ export class Client {
   /** Asks no more, and sends the marks that wait; done when the server has them, or could not be reached. */
   async close(): Promise<void> {
     this.#leave();
-    this.#screens.forEach((screen) => screen.close());
-    await Promise.all(Array.from(this.#conversations.values(), (conversation) => conversation.flush()));
+    await Promise.all(Array.from(this.#screens, (screen) => screen.close()));
   }
 
   readonly #waits = (): void =>

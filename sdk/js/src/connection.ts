@@ -34,9 +34,9 @@ function retryAfterMs(answer: Response): number {
 
 async function problem(answer: Response): Promise<SeenbyError> {
   // A proxy may have answered, in words of its own.
-  const said = await answer.json().catch(() => ({}));
+  const said = await answer.json().catch(() => {});
   const { status } = answer;
-  return new SeenbyError(status, said.code ?? "http", said.detail ?? "status " + status, retryAfterMs(answer));
+  return new SeenbyError(status, said?.code ?? "http", said?.detail ?? "status " + status, retryAfterMs(answer));
 }
 
 export class Connection {
@@ -50,29 +50,33 @@ export class Connection {
     this.#base = options.url.replace(/\/+$/, "") + "/v1/";
   }
 
-  /** One request, and what `take` makes of its answer: 200 to 299, or 304. It fails with a `SeenbyError`. */
+  /**
+   * One request, and what `take` makes of its answer: 200 to 299, or 304. It fails with a `SeenbyError`, also after its
+   * time, which `mayLast` sets anew.
+   */
   async send<T>(
     method: string,
     path: string,
     request: Request,
-    take: (answer: Response, isAlive: () => void) => Promise<T>,
+    take: (answer: Response, mayLast: (ms: number) => void) => Promise<T>,
   ): Promise<T> {
     const ends = new AbortController();
     const end = (): void => ends.abort();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const isAlive = (ms = this.#options.timeoutMs ?? 10_000): void => {
+    const mayLast = (ms: number): void => {
       clearTimeout(timer);
       timer = setTimeout(end, ms);
     };
     request.signal?.addEventListener("abort", end);
-    isAlive();
+    mayLast(this.#options.timeoutMs ?? 10_000);
     try {
-      return await take(await this.#answer(method, path, request, ends.signal), () => isAlive(45_000));
+      return await take(await this.#answer(method, path, request, ends.signal), mayLast);
     } catch (error) {
-      throw error instanceof SeenbyError ? error : new SeenbyError(0, "network", String(error), 0, error);
+      // Of an answer that could not be taken, nothing is to stay open.
+      end();
+      throw SeenbyError.of(error);
     } finally {
       clearTimeout(timer);
-      request.signal?.removeEventListener("abort", end);
     }
   }
 
@@ -109,7 +113,7 @@ export class Connection {
     return (this.#asked ??= Promise.resolve()
       .then(token)
       .then((fresh) => (this.#token = fresh))
-      .catch((error) => Promise.reject(new SeenbyError(0, "token", String(error), 0, error)))
+      .catch((error) => Promise.reject(SeenbyError.of(error, "token")))
       .finally(() => (this.#asked = undefined)));
   }
 }

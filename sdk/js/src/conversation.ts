@@ -4,11 +4,10 @@
  * Has both sides: the sender's is `screen`, which it is, and the reader's is `marks`, which it has.
  */
 import type { Connection } from "./connection.js";
-import type { Change, Environment } from "./environment.js";
+import { type Change, type Environment, onScreen } from "./environment.js";
 import type { SeenbyError } from "./error.js";
 import { Marks } from "./marks.js";
 import { Screen } from "./screen.js";
-import type { UsersPart } from "./shapes.js";
 import { pathOf, type Source } from "./source.js";
 
 /** For how long a message has to be on screen to count as seen. */
@@ -17,7 +16,7 @@ const SEEN_MS = 500;
 const MARKED_MAX = 1_000;
 
 export interface MarkOptions {
-  /** The message before it in the conversation, null if there is none: lets many marks be sent as one "up to". */
+  /** The message of others before it in the conversation, null if there is none: lets many marks be sent as one "up to". */
   readonly previous?: string | null;
   /** Another value for another text of the same message: one that was edited is seen anew. */
   readonly edition?: string | number;
@@ -55,7 +54,12 @@ export class Conversation extends Screen {
     this.#user = user;
     this.#connection = connection;
     this.#environment = environment;
-    this.#marks = new Marks(connection, this.#path, user, failed, waits);
+    const path = this.#path + "marks";
+    this.#marks = new Marks(
+      (said, keepalive) => connection.json("POST", path, { body: { reader: user, ...said }, keepalive }),
+      failed,
+      waits,
+    );
   }
 
   /** Marks the message as read by this user, with what else is seen within a second. */
@@ -77,37 +81,27 @@ export class Conversation extends Screen {
     if (this.#marked.has(marked)) return () => {};
     let isOnScreen = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const look = (): void => {
-      clearTimeout(timer);
-      if (isOnScreen && this.#environment.isVisible()) timer = setTimeout(seen, SEEN_MS);
-    };
-    const told = (is: boolean): void => {
-      if (is === isOnScreen) return;
-      isOnScreen = is;
-      look();
-    };
-    let leave: (() => void) | void;
     const end = (): void => {
-      leave?.();
-      told(false);
+      leave();
       this.#seeing.delete(look);
     };
     const seen = (): void => {
       end();
-      this.#remember(marked);
+      this.#marked.add(marked);
+      const [oldest = ""] = this.#marked;
+      if (this.#marked.size > MARKED_MAX) this.#marked.delete(oldest);
       this.mark(message, previous);
     };
+    const look = (): void => {
+      clearTimeout(timer);
+      if (isOnScreen && this.#environment.isVisible()) timer = setTimeout(seen, SEEN_MS);
+    };
     this.#seeing.add(look);
-    leave = target === undefined ? told(true) : this.#environment.observe(target, told);
+    const leave = onScreen(this.#environment, target, (is) => {
+      isOnScreen = is;
+      look();
+    });
     return end;
-  }
-
-  #remember(marked: string): void {
-    this.#marked.add(marked);
-    for (const oldest of this.#marked) {
-      if (this.#marked.size <= MARKED_MAX) break;
-      this.#marked.delete(oldest);
-    }
   }
 
   /** The messages whose marks wait to be sent. */
@@ -122,15 +116,22 @@ export class Conversation extends Screen {
 
   /** What the user of this client still has to read. */
   async badge(): Promise<Badge> {
-    const path = `${this.#path}readers/${encodeURIComponent(this.#user ?? "")}`;
-    const said = await this.#connection.json<{ unread: number; first_unread?: string }>("GET", path);
-    this.#marks.readUntil(said.first_unread);
-    return { unread: said.unread, firstUnread: said.first_unread };
+    const { unread, first_unread: firstUnread } = await this.get<{ unread: number; first_unread?: string }>(
+      "readers/" + encodeURIComponent(this.#user ?? ""),
+    );
+    this.#marks.readUntil(firstUnread ?? "");
+    return { unread, firstUnread };
   }
 
-  /** A part of one of the message's two lists; `seenby/lists` walks along them. */
-  users(message: string, half: "readers" | "unread", query: string): Promise<UsersPart> {
-    return this.#connection.json("GET", `${this.#path}messages/${encodeURIComponent(message)}/${half}?${query}`);
+  /** What the server says at a path below the conversation's: for parts of its own, such as `seenby/lists`. */
+  get<T>(path: string): Promise<T> {
+    return this.#connection.json("GET", this.#path + path);
+  }
+
+  /** Asks no more, and sends the marks that wait, once. */
+  override async close(): Promise<void> {
+    super.close();
+    await this.#marks.close();
   }
 
   /** The page or app came into view, went out of it, or has a network again. */

@@ -20,6 +20,22 @@ export interface Environment {
   observe(target: unknown, told: (isOnScreen: boolean) => void): () => void;
 }
 
+/**
+ * Tells whether `target` is on screen, each change once, until the function that it returns is called: then it is not.
+ * Where there is no target, it is from now on.
+ */
+export function onScreen(environment: Environment, target: unknown, told: (isOnScreen: boolean) => void): () => void {
+  let isOnScreen = false;
+  const turn = (is: boolean): void => {
+    if (is !== isOnScreen) told((isOnScreen = is));
+  };
+  const leave = target === undefined ? turn(true) : environment.observe(target, turn);
+  return () => {
+    leave?.();
+    turn(false);
+  };
+}
+
 /** Where there is no screen: all is seen that is asked for. */
 export function headless(): Environment {
   return {
@@ -82,8 +98,7 @@ export function browser(root: Element | null = null): Environment {
       observer.unobserve(element);
       observer.observe(element);
       return () => {
-        those.delete(told);
-        if (those.size) return;
+        if (!those.delete(told) || those.size) return;
         targets.delete(element);
         observer?.unobserve(element);
       };

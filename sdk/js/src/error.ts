@@ -17,6 +17,11 @@ export class SeenbyError extends Error {
     super(detail, { cause });
   }
 
+  /** What was thrown, as one of these. */
+  static of(error: unknown, code = "network"): SeenbyError {
+    return error instanceof SeenbyError ? error : new SeenbyError(0, code, String(error), 0, error);
+  }
+
   /** Whether the same request may succeed later. */
   get isPassing(): boolean {
     return !this.status || this.status === 408 || this.status === 429 || this.status >= 500;

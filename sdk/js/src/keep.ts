@@ -12,15 +12,23 @@ export function createKeepingClient(keep: Keep, options: Options & { readonly us
   // By user: what one has seen, no other has.
   const key = `seenby:${options.user}`;
   let saved: Promise<unknown> = load();
+  let unsaved: [string, string[]][] | undefined;
   const client = createClient({
     ...options,
     onWaiting(waiting) {
       options.onWaiting?.(waiting);
-      const text = JSON.stringify(waiting.filter(([, messages]) => messages.length));
-      // One after the other. A store that is full loses nothing of what is in memory.
-      saved = saved.then(() => keep.setItem(key, text)).catch(() => {});
+      // One after the other, and of those that come meanwhile the last alone.
+      if (!unsaved) saved = saved.then(save).catch(() => {});
+      unsaved = waiting;
     },
   });
+
+  /** A store that is full loses nothing of what is in memory. */
+  function save(): unknown {
+    const text = JSON.stringify(unsaved?.filter(([, messages]) => messages.length));
+    unsaved = undefined;
+    return keep.setItem(key, text);
+  }
 
   async function load(): Promise<void> {
     try {

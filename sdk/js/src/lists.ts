@@ -25,7 +25,7 @@ async function* walk(
 ): AsyncGenerator<UsersPart> {
   let after = "";
   do {
-    const part = await conversation.users(message, half, `limit=${limit}${after}`);
+    const part: UsersPart = await conversation.get(`messages/${encodeURIComponent(message)}/${half}?limit=${limit}${after}`);
     yield part;
     after = part.next === undefined ? "" : "&after=" + encodeURIComponent(part.next);
   } while (after);

@@ -3,7 +3,6 @@
  *
  * Knows one conversation, and no screen: what counts as seen is decided in `conversation`.
  */
-import type { Connection } from "./connection.js";
 import { SeenbyError } from "./error.js";
 import type { Refused } from "./shapes.js";
 import { backoffMs } from "./time.js";
@@ -14,18 +13,17 @@ const SENT_MAX = 100;
 /** Marks that may wait. */
 const WAITING_MAX = 10_000;
 
-/** One request, and what waits no more once it is answered. */
+/** What a request says. */
 interface Said {
-  readonly body: { readonly messages: readonly string[] } | { readonly up_to: string };
-  readonly taken: readonly string[];
-  /** Up to this one all is read then. */
-  readonly upTo?: string;
+  readonly messages?: readonly string[];
+  readonly up_to?: string;
 }
 
+/** Sends marks of this reader in this conversation; with `keepalive` even if the page is closed meanwhile. */
+type Post = (said: Said, keepalive: boolean) => Promise<{ readonly refused: readonly Refused[] }>;
+
 export class Marks {
-  readonly #connection: Connection;
-  readonly #path: string;
-  readonly #reader: string | undefined;
+  readonly #post: Post;
   readonly #failed: (error: SeenbyError) => void;
   readonly #changed: () => void;
   /** Messages that were seen, each with the one before it in the conversation, where that is known; null: there is none. */
@@ -34,23 +32,19 @@ export class Marks {
   /** Up to this one all is read. */
   #frontier: string | undefined;
   /** Before this one all is read. */
-  #firstUnread: string | undefined;
+  #firstUnread = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #isSending = false;
+  #sending: Promise<void> | undefined;
   #failures = 0;
   /** How long to wait before the next request. */
   #waitMs = GATHER_MS;
 
   constructor(
-    connection: Connection,
-    path: string,
-    reader: string | undefined,
+    post: Post,
     failed: (error: SeenbyError) => void,
     changed: () => void,
   ) {
-    this.#connection = connection;
-    this.#path = path + "marks";
-    this.#reader = reader;
+    this.#post = post;
     this.#failed = failed;
     this.#changed = changed;
   }
@@ -62,7 +56,7 @@ export class Marks {
 
   add(message: string, previous?: string | null): void {
     if (this.#waiting.size >= WAITING_MAX && !this.#waiting.has(message)) {
-      return this.#failed(new SeenbyError(0, "too-many-items", "too many marks wait"));
+      return this.#refused(message, "too-many-items");
     }
     this.#waiting.set(message, previous);
     this.#changed();
@@ -74,8 +68,8 @@ export class Marks {
     this.#plan();
   }
 
-  /** All before this message is read: the server says so. */
-  readUntil(firstUnread: string | undefined): void {
+  /** All before this message is read: the server says so. Empty, if all is. */
+  readUntil(firstUnread: string): void {
     this.#firstUnread = firstUnread;
   }
 
@@ -86,53 +80,57 @@ export class Marks {
 
   /** Sends what waits; done when the server has it all, or one request has failed. */
   async flush(): Promise<void> {
-    if (this.#isSending) return;
-    this.#isSending = true;
+    // What is under way was gathered before.
+    await this.#sending;
+    await (this.#sending ??= this.#sendAll().finally(() => {
+      this.#sending = undefined;
+      this.#plan();
+    }));
+  }
+
+  /** Sends what waits, once; what fails is not tried again. */
+  async close(): Promise<void> {
+    await this.flush();
+    clearTimeout(this.#timer);
+  }
+
+  async #sendAll(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#waitMs = GATHER_MS;
     try {
-      for (let said = this.#requests()[0]; said; said = this.#requests()[0]) {
-        await this.#send(said, false);
+      for (const said of this.#requests()) {
+        await this.#send(...said, false);
         this.#failures = 0;
       }
     } catch (error) {
       this.#failures += 1;
       this.#waitMs = backoffMs(this.#failures, GATHER_MS, error as SeenbyError);
     }
-    this.#isSending = false;
-    this.#plan();
   }
 
   /** Sends all at once, before the page closes: each request may outlive it. What was under way may not, and goes again. */
   leave(): void {
-    for (const said of this.#requests()) this.#send(said, true).catch(() => {});
+    for (const said of this.#requests()) this.#send(...said, true).catch(() => {});
   }
 
   #plan(): void {
-    if (this.#isSending || !(this.#waiting.size + this.#upTo.size)) return;
+    if (this.#sending || !(this.#waiting.size + this.#upTo.size)) return;
     const isFull = this.#waiting.size >= SENT_MAX && !this.#failures;
     if (isFull) void this.flush();
     else this.#timer ??= setTimeout(() => void this.flush(), this.#waitMs);
   }
 
-  /** What waits, as requests. */
-  #requests(): Said[] {
-    const said: Said[] = Array.from(this.#upTo, (message) => ({
-      body: { up_to: message },
-      taken: [message],
-      upTo: message,
-    }));
+  /** What waits, as requests; each with what waits no more once it is answered. */
+  #requests(): [Said, taken: string[]][] {
+    const said: [Said, string[]][] = Array.from(this.#upTo, (message) => [{ up_to: message }, [message]]);
     const run = this.#run();
     const last = run.at(-1);
-    if (last !== undefined) {
-      const body = run.length > 1 ? { up_to: last } : { messages: run };
-      return [...said, { body, taken: run, upTo: last }];
-    }
+    if (last !== undefined) return [...said, [{ up_to: last }, run]];
     const waiting = this.waiting;
     for (let at = 0; at < waiting.length; at += SENT_MAX) {
       const messages = waiting.slice(at, at + SENT_MAX);
-      said.push({ body: { messages }, taken: messages });
+      said.push([{ messages }, messages]);
     }
     return said;
   }
@@ -141,9 +139,8 @@ export class Marks {
   #run(): string[] {
     const next = new Map(Array.from(this.#waiting, ([message, previous]) => [previous, message]));
     const first = this.#firstUnread;
-    const begins = first !== undefined && this.#waiting.has(first);
     const run: string[] = [];
-    let at = begins ? first : next.get(this.#frontier ?? null);
+    let at = this.#waiting.has(first) ? first : next.get(this.#frontier ?? null);
     while (at !== undefined && run.length < this.#waiting.size) {
       run.push(at);
       at = next.get(at);
@@ -151,16 +148,15 @@ export class Marks {
     return run.length === this.#waiting.size ? run : [];
   }
 
-  async #send({ body, taken, upTo }: Said, keepalive: boolean): Promise<void> {
-    const reader = this.#reader;
+  async #send(said: Said, taken: string[], keepalive: boolean): Promise<void> {
     try {
-      const { refused } = await this.#connection.json<{ refused: readonly Refused[] }>("POST", this.#path, {
-        body: { reader, ...body },
-        keepalive,
-      });
-      if (!refused.length) this.#frontier = upTo ?? this.#frontier;
+      const { refused } = await this.#post(said, keepalive);
+      if (said.up_to !== undefined && refused.length) {
+        // Nothing is marked then: those before it have to be sent again, without it.
+        taken = [said.up_to];
+      } else this.#frontier = said.up_to ?? this.#frontier;
       this.#drop(taken);
-      for (const { message, code } of refused) this.#failed(new SeenbyError(200, code, `no mark of '${message}'`));
+      for (const { message, code } of refused) this.#refused(message, code);
     } catch (error) {
       const failure = error as SeenbyError;
       // A token may be had later; what is wrong with the request itself stays wrong.
@@ -169,6 +165,10 @@ export class Marks {
       this.#failed(failure);
       if (isKept) throw failure;
     }
+  }
+
+  #refused(message: string, code: string): void {
+    this.#failed(new SeenbyError(200, code, `no mark of '${message}'`));
   }
 
   #drop(taken: readonly string[]): void {

@@ -62,7 +62,8 @@ export function pulls(connection: Connection, conversation: string): Source {
     ask: ({ keys, etag, signal }, told) =>
       connection.send(
         "GET",
-        `${pathOf(conversation)}receipts?${queryOf(keys)}&changed=1`,
+        // What has changed alone, only if we say since when: else a cache would say it for us.
+        `${pathOf(conversation)}receipts?${queryOf(keys)}${etag ? "&changed=1" : ""}`,
         { headers: etag ? { "If-None-Match": `"${etag}"` } : {}, signal },
         async (answer) => {
           if (answer.status === 304) {

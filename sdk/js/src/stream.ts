@@ -38,6 +38,8 @@ export interface StreamOptions {
   readonly forMs?: number;
 }
 
+/** After so long without a byte there is nobody any more at the other end: a comment comes every 15 seconds. */
+const SILENCE_MS = 45_000;
 /** After how long a server that had no room for a stream is asked again. */
 const PULLED_MS = 20_000;
 
@@ -48,13 +50,17 @@ export function stream({ forMs }: StreamOptions = {}): (connection: Connection, 
     let pullsUntil = -Infinity;
     return {
       lasts: true,
-      forMs,
+      // A timer cannot wait longer.
+      forMs: forMs && Math.min(forMs, 2 ** 31 - 1),
       async ask(ask, told) {
         if (performance.now() < pullsUntil) return pulled.ask(ask, told);
         try {
           return await follow(connection, conversation, ask, told);
         } catch (error) {
           const { code } = error as SeenbyError;
+          if (code === "unknown-message") {
+            return told({ changed: new Map(ask.keys.map((key) => [key, undefined])), etag: ask.etag, poll: null });
+          }
           if (code !== "too-many-streams" && code !== "no-stream") throw error;
           pullsUntil = performance.now() + PULLED_MS;
           return pulled.ask(ask, told);
@@ -69,17 +75,23 @@ function follow(connection: Connection, conversation: string, ask: Ask, told: (a
   const { keys, etag, signal } = ask;
   const path = `${pathOf(conversation)}receipts/stream?${queryOf(keys)}`;
   const headers = { Accept: "text/event-stream", ...(etag && { "Last-Event-ID": etag }) };
-  return connection.send("GET", path, { headers, signal }, async (answer, isAlive) => {
+  return connection.send("GET", path, { headers, signal }, async (answer, mayLast) => {
     if (answer.status === 204) return void (await answer.text());
     const body = answer.body?.getReader();
     if (!body) throw new SeenbyError(0, "no-stream", "this fetch cannot stream");
+    // It is heard, though there may be nothing new for long.
+    told({ changed: new Map(), etag });
     const decoder = new TextDecoder();
+    let hasEnded = false;
     const read = events(({ id, event, data }) => {
       if (event === "receipts") told(answerOf(JSON.parse(data) as Body, id, (entry) => entry.message));
+      hasEnded ||= event === "end";
     });
     for (;;) {
-      isAlive();
+      mayLast(SILENCE_MS);
       const { done, value } = await body.read();
+      // The server goes, and all its streams with it: not all come back at once.
+      if (done && !hasEnded) throw new SeenbyError(0, "network", "the stream was cut off");
       if (done) return;
       read(decoder.decode(value, { stream: true }));
     }
