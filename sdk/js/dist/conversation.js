@@ -10,7 +10,6 @@ export class Conversation extends Screen {
     #path;
     #user;
     #connection;
-    #environment;
     #marks;
     #marked = new Set();
     /** The messages on screen whose time has not come. */
@@ -21,7 +20,6 @@ export class Conversation extends Screen {
         this.#path = pathOf(id);
         this.#user = user;
         this.#connection = connection;
-        this.#environment = environment;
         const path = this.#path + "marks";
         this.#marks = new Marks((said, keepalive) => connection.json("POST", path, { body: { reader: user, ...said }, keepalive }), failed, waits);
     }
@@ -57,11 +55,11 @@ export class Conversation extends Screen {
         };
         const look = () => {
             clearTimeout(timer);
-            if (isOnScreen && this.#environment.isVisible())
+            if (isOnScreen && this.environment.isVisible())
                 timer = setTimeout(seen, SEEN_MS);
         };
         this.#seeing.add(look);
-        const leave = onScreen(this.#environment, target, (is) => {
+        const leave = onScreen(this.environment, target, (is) => {
             isOnScreen = is;
             look();
         });

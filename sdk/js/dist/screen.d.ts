@@ -9,6 +9,8 @@ import type { Listener, Receipts } from "./shapes.js";
 import type { Source } from "./source.js";
 export declare class Screen {
     #private;
+    /** Where it runs. */
+    protected readonly environment: Environment;
     constructor(source: Source, environment: Environment, failed: (error: SeenbyError) => void);
     /** What was told last of a message; the same object until it changes. */
     receipts(key: string): Receipts | undefined;

@@ -14,7 +14,8 @@ const KEPT_MAX = 1_000;
 const GATHER_MS = 50;
 export class Screen {
     #source;
-    #environment;
+    /** Where it runs. */
+    environment;
     #failed;
     #watched = new Map();
     #timer;
@@ -31,7 +32,7 @@ export class Screen {
     constructor(source, environment, failed) {
         this.#source = source;
         this.#forMs = source.forMs ?? 20_000;
-        this.#environment = environment;
+        this.environment = environment;
         this.#failed = failed;
     }
     /** What was told last of a message; the same object until it changes. */
@@ -64,7 +65,7 @@ export class Screen {
     /** Asks for the message while `target` is on screen, or from now on if there is none, until the returned function is called. */
     look(key, target) {
         const [watched, release] = this.#hold(key);
-        const leave = onScreen(this.#environment, target, (is) => {
+        const leave = onScreen(this.environment, target, (is) => {
             watched.places += is ? 1 : -1;
             if (is)
                 this.#begin(watched);
@@ -110,9 +111,8 @@ export class Screen {
     }
     /** Forgets those that nobody has asked for in long. */
     #forget() {
-        let spare = this.#watched.size - KEPT_MAX;
         for (const [key, { holders }] of this.#watched) {
-            if (spare-- <= 0)
+            if (this.#watched.size <= KEPT_MAX)
                 break;
             if (holders)
                 continue;
@@ -128,7 +128,7 @@ export class Screen {
     }
     /** The messages that are looked at, first those that were not asked for yet: of more than one may ask for, each has its turn. */
     #looked(now) {
-        if (!this.#environment.isVisible())
+        if (!this.environment.isVisible())
             return [];
         return [...this.#watched]
             .filter(([, { places, isOver, since }]) => places && !isOver && now <= since + this.#forMs)

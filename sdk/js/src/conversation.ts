@@ -33,7 +33,6 @@ export class Conversation extends Screen {
   readonly #path: string;
   readonly #user: string | undefined;
   readonly #connection: Connection;
-  readonly #environment: Environment;
   readonly #marks: Marks;
   readonly #marked = new Set<string>();
   /** The messages on screen whose time has not come. */
@@ -53,7 +52,6 @@ export class Conversation extends Screen {
     this.#path = pathOf(id);
     this.#user = user;
     this.#connection = connection;
-    this.#environment = environment;
     const path = this.#path + "marks";
     this.#marks = new Marks(
       (said, keepalive) => connection.json("POST", path, { body: { reader: user, ...said }, keepalive }),
@@ -94,10 +92,10 @@ export class Conversation extends Screen {
     };
     const look = (): void => {
       clearTimeout(timer);
-      if (isOnScreen && this.#environment.isVisible()) timer = setTimeout(seen, SEEN_MS);
+      if (isOnScreen && this.environment.isVisible()) timer = setTimeout(seen, SEEN_MS);
     };
     this.#seeing.add(look);
-    const leave = onScreen(this.#environment, target, (is) => {
+    const leave = onScreen(this.environment, target, (is) => {
       isOnScreen = is;
       look();
     });

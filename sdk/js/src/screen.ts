@@ -34,7 +34,8 @@ interface Watched {
 
 export class Screen {
   readonly #source: Source;
-  readonly #environment: Environment;
+  /** Where it runs. */
+  protected readonly environment: Environment;
   readonly #failed: (error: SeenbyError) => void;
   readonly #watched = new Map<string, Watched>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -52,7 +53,7 @@ export class Screen {
   constructor(source: Source, environment: Environment, failed: (error: SeenbyError) => void) {
     this.#source = source;
     this.#forMs = source.forMs ?? 20_000;
-    this.#environment = environment;
+    this.environment = environment;
     this.#failed = failed;
   }
 
@@ -88,7 +89,7 @@ export class Screen {
   /** Asks for the message while `target` is on screen, or from now on if there is none, until the returned function is called. */
   look(key: string, target?: unknown): () => void {
     const [watched, release] = this.#hold(key);
-    const leave = onScreen(this.#environment, target, (is) => {
+    const leave = onScreen(this.environment, target, (is) => {
       watched.places += is ? 1 : -1;
       if (is) this.#begin(watched);
       this.#plan();
@@ -135,9 +136,8 @@ export class Screen {
 
   /** Forgets those that nobody has asked for in long. */
   #forget(): void {
-    let spare = this.#watched.size - KEPT_MAX;
     for (const [key, { holders }] of this.#watched) {
-      if (spare-- <= 0) break;
+      if (this.#watched.size <= KEPT_MAX) break;
       if (holders) continue;
       this.#watched.delete(key);
       // The server must not take for known what is known no more.
@@ -153,7 +153,7 @@ export class Screen {
 
   /** The messages that are looked at, first those that were not asked for yet: of more than one may ask for, each has its turn. */
   #looked(now: number): [string, Watched][] {
-    if (!this.#environment.isVisible()) return [];
+    if (!this.environment.isVisible()) return [];
     return [...this.#watched]
       .filter(([, { places, isOver, since }]) => places && !isOver && now <= since + this.#forMs)
       .sort(([, a], [, b]) => a.askedAt - b.askedAt || a.since - b.since)

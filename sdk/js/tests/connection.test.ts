@@ -5,10 +5,14 @@ import { json, pass, problem, restore, world } from "./world.js";
 
 afterEach(restore);
 
-/** A provider whose tokens are t1, t2 and so on. */
+/** A provider whose tokens are t1, t2 and so on, and take their time. */
 const provider = () => {
   let tokens = 0;
-  return vi.fn(async () => `t${(tokens += 1)}`);
+  return vi.fn(async () => {
+    const token = `t${(tokens += 1)}`;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return token;
+  });
 };
 
 const sent = ({ calls }: { calls: { headers: Record<string, string> }[] }) =>

@@ -187,11 +187,13 @@ test("a run with a hole, or one that begins nobody knows where, is sent message 
 
 test("messages that each name another before them, in a ring, end the search for a run", async () => {
   const { server, conversation } = world();
-  conversation.mark("m1", null);
+  server.answers = () => json({ reader: "alice", unread: 9, first_unread: "m2" });
+  await conversation.badge();
+  server.answers = undefined;
   conversation.mark("m2", "m3");
   conversation.mark("m3", "m2");
   await pass(1_000);
-  expect(bodies(server)).toEqual([{ reader: "alice", messages: ["m1", "m2", "m3"] }]);
+  expect(bodies(server).slice(1)).toEqual([{ reader: "alice", up_to: "m3" }]);
 });
 
 test("the badge says what is unread, and from where up to says the same", async () => {
@@ -274,9 +276,17 @@ test("offline the marks are kept and tried again, ever less often, and at once w
     { reader: "alice", messages: numbered(51, 101) },
   ]);
   expect(conversation.waiting).toEqual([]);
+  // From here on all is as at the beginning.
+  conversation.mark("m200");
+  await pass(500);
   screen.change("online");
-  await pass(60_000);
+  await pass(499);
   expect(server.calls).toHaveLength(6);
+  server.answers = offline;
+  await pass(1);
+  expect(server.calls).toHaveLength(7);
+  await pass(2_000);
+  expect(server.calls).toHaveLength(8);
 });
 
 test("marks too are backed off from with full jitter, and obey Retry-After", async () => {

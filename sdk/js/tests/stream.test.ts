@@ -165,6 +165,12 @@ test("newcomers reopen the stream with all, those who leave do not", async () =>
   expect(server.calls[0]!.init.signal!.aborted).toBe(true);
   expect(server.calls[1]!.headers["Last-Event-ID"]).toBe("e1");
   expect(server.mostAtOnce).toBe(1);
+  // Its time is that of the newcomers.
+  await pass(19_800);
+  expect(server.calls).toHaveLength(2);
+  expect(server.calls[1]!.init.signal!.aborted).toBe(false);
+  await pass(200);
+  expect(server.calls[1]!.init.signal!.aborted).toBe(true);
 });
 
 test("while newcomers come and come, streams last long enough to tell something", async () => {
