@@ -142,4 +142,23 @@ export class Page {
 export const namedIn = ({ url }) => new URL(url).searchParams.getAll("message");
 
 /** The times between requests, in milliseconds. */
-export const gaps = (requests) => requests.slice(1).map(({ sentMs }, at) => sentMs - requests[at].sentMs);
+const gaps = (requests) => requests.slice(1).map(({ sentMs }, at) => sentMs - requests[at].sentMs);
+
+/**
+ * How much too early a request may seem: the browser notes it when it is sent, and on a busy machine the page may have
+ * waited for the processor since it looked at the clock. Then what follows in time comes too soon, but no two of a row do.
+ */
+const EARLY_MS = 100;
+/** How late one may be where others build as well. */
+const LATE_MS = 1_000;
+
+/** The requests are at least and at most so far from each other. */
+export function assertPace(requests, leastMs, mostMs) {
+  const between = gaps(requests);
+  for (const gap of between) {
+    assert.ok(gap >= leastMs - EARLY_MS, `sent after ${gap} ms`);
+    assert.ok(gap <= mostMs + LATE_MS, `nothing sent for ${gap} ms`);
+  }
+  const allMs = between.reduce((sum, gap) => sum + gap, 0);
+  assert.ok(allMs >= leastMs * between.length - EARLY_MS, `${requests.length} sent within ${allMs} ms`);
+}

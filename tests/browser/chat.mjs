@@ -68,9 +68,10 @@ window.chat = {
   /** The messages whose marks wait to be sent. */
   waiting: () => conversation.waiting,
 
-  /** Brings the message to the upper edge. */
+  /** Brings the message to the upper edge, or the chat to its beginning; done when the SDK has been told of it. */
   scrollTo(message) {
     list.scrollTop = message ? articles.get(message).offsetTop : 0;
+    return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))));
   },
 
   /** Scrolls to the end, half a screen a frame. Gives for how long the longest step stood still, in milliseconds. */

@@ -1,6 +1,7 @@
 /** What a page does that is really hidden, by another tab in front of it. One after the other: they share a window. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { assertPace } from "./browser.mjs";
 import { stage } from "./stage.mjs";
 import { pass, until } from "./wait.mjs";
 
@@ -27,20 +28,34 @@ describe("a hidden page", () => {
     assert.equal(page.pulls.length, before);
     await show();
     await page.answered(before + 2);
-    assert.ok(page.pulls[before + 1].sentMs - page.pulls[before].sentMs >= 1_990);
+    assertPace(page.pulls.slice(before), 2_000, 2_200);
     page.assertClean();
   });
 
-  test("marks nothing that is on screen, until it is shown for half a second", async (t) => {
-    const { page, ids } = await set.chat(t, { id: "unseen", count: 1, user: "bob", newPage });
-    const show = await hide(t, page);
-    await page.call("mark", ids);
-    // Half a second to be seen, and a second to be gathered.
-    await pass(2_000);
-    assert.equal(page.marks.length, 0);
-    await show();
-    await until("the mark arrives", async () => (await set.server.read("unseen")).m1 === 1);
-    page.assertClean();
+  test("marks nothing that it was hidden from within half a second, until it is shown again", async (t) => {
+    const { page, ids } = await set.chat(t, { id: "unseen", count: 5, user: "bob", newPage });
+    const other = await set.browser.newTab();
+    t.after(() => other.close());
+    for (const message of ids) {
+      await page.tab.bringToFront();
+      await page.tab.evaluate((message) => {
+        const begun = performance.now();
+        document.addEventListener("visibilitychange", () => (window.lookedMs = performance.now() - begun), { once: true });
+        window.chat.mark([message]);
+      }, message);
+      await other.tab.bringToFront();
+      const lookedMs = await until("the page is hidden", () => page.tab.evaluate(() => document.hidden && window.lookedMs));
+      // Where the machine stood still, it was seen: again, with the next.
+      if (lookedMs > 450) continue;
+      // Half a second to be seen, and a second to be gathered.
+      await pass(2_000);
+      assert.equal((await set.server.read("unseen"))[message], 0);
+      await page.tab.bringToFront();
+      await until("the mark arrives", async () => (await set.server.read("unseen"))[message] === 1);
+      page.assertClean();
+      return;
+    }
+    assert.fail("the machine is too busy to hide a page within half a second");
   });
 
   test("sends what waits at once when it is hidden", async (t) => {

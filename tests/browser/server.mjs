@@ -30,6 +30,7 @@ export async function freePort() {
 /** What still runs when a test ends before its time is not left behind. */
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
 
 export class Server {
   #dir = mkdtempSync(join(tmpdir(), "seenby-browser-"));
@@ -38,12 +39,16 @@ export class Server {
   #key;
   #child;
 
-  /** Starts a server that pages of `origin` may call, with these further flags; `guarded`: with keys and tokens. */
+  /**
+   * Starts a server that pages of `origin` may call, with these further flags; `guarded`: with keys and tokens. Its pace
+   * is what it is: on a busy machine it would have clients pull less often.
+   */
   static async start(origin, { guarded = true, flags = [] } = {}) {
     const server = new Server();
     server.port = await freePort();
     server.url = `http://127.0.0.1:${server.port}`;
     server.#flags = ["--data", join(server.#dir, "data"), "--listen", `127.0.0.1:${server.port}`, ...flags];
+    if (!flags.includes("--poll-every")) server.#flags.push("--poll-every-max", "2s");
     if (origin) server.#flags.push("--cors-origin", origin);
     if (guarded) server.#guard();
     await server.begin();

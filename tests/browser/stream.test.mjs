@@ -9,7 +9,8 @@ const set = stage();
 const streams = true;
 
 /** The streams that a relay has open. */
-const open = ({ requests }) => requests.filter(({ method, path, closed }) => method === "GET" && /\/stream\?/.test(path) && !closed);
+const open = ({ requests }) =>
+  requests.filter(({ method, path, closed }) => method === "GET" && path.includes("/receipts/stream?") && !closed);
 
 describe("a page with streams", { concurrency: 12 }, () => {
   test("is told of marks over one connection, without a pull", async (t) => {
