@@ -14,10 +14,11 @@ const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/ja
 function imports() {
   const { name, exports } = JSON.parse(readFileSync(join(sdk, "package.json"), "utf8"));
   const modules = Object.entries(exports).filter(([, file]) => file.default);
-  return Object.fromEntries(modules.map(([path, file]) => [name + path.slice(1), new URL(file.default, "http://page/sdk/").pathname]));
+  return Object.fromEntries(modules.map(([path, file]) => [name + path.slice(1), file.default.replace("./", "/sdk/")]));
 }
 
-const page = () => `<!doctype html>
+/** A page with this in its body, on which the package can be imported. */
+const page = (body) => `<!doctype html>
 <html lang="en">
 <title>A chat</title>
 <link rel="icon" href="data:,">
@@ -28,17 +29,21 @@ const page = () => `<!doctype html>
   article { box-sizing: border-box; border-bottom: 1px solid }
 </style>
 <script type="importmap">${JSON.stringify({ imports: imports() })}</script>
-<script type="module" src="/chat.mjs"></script>
-<div id="chat"></div>
+${body}
 </html>`;
 
-/** Serves the pages. A request for a token names user, lifetime and which of `servers` it is for, of which each is counted. */
+const CHAT = '<script type="module" src="/chat.mjs"></script><div id="chat"></div>';
+
+/**
+ * Serves the pages. A request for a token names user, lifetime and which of `servers` it is for, which is counted. `more` is
+ * what else there is, by its path: the bodies of further pages, and texts.
+ */
 export async function pages() {
-  const served = { asked: {}, servers: {} };
+  const served = { asked: {}, servers: {}, more: { bodies: {}, texts: {} } };
   const listener = http.createServer((request, answer) => {
     const { pathname, searchParams } = new URL(request.url, "http://page");
     const said = (type, body) => answer.writeHead(200, { "Content-Type": type }).end(body);
-    if (pathname === "/") return said("text/html", page());
+    if (pathname === "/") return said("text/html", page(CHAT));
     if (pathname === "/empty") return said("text/html", "<!doctype html><title>Elsewhere</title><link rel=icon href=data:,>");
     if (pathname === "/chat.mjs") return said("text/javascript", readFileSync(join(import.meta.dirname, "chat.mjs")));
     if (pathname === "/token") {
@@ -47,6 +52,9 @@ export async function pages() {
       const token = served.servers[name].token(searchParams.get("user"), Number(searchParams.get("ttl_s")));
       return said("text/plain", token);
     }
+    const { bodies, texts } = served.more;
+    if (pathname in bodies) return said("text/html", page(bodies[pathname]));
+    if (pathname in texts) return said("text/plain", texts[pathname]());
     const module = /^\/sdk\/(dist\/[a-z-]+\.js)$/.exec(pathname)?.[1];
     if (module) return said(TYPES[extname(module)], readFileSync(join(sdk, module)));
     answer.writeHead(404).end();
