@@ -20,7 +20,7 @@ export function pulls(connection, conversation) {
             if (answer.status === 304) {
                 // Read to its end, or Chromium's record has it as cancelled.
                 await answer.text();
-                const paceS = Number(/max-age=(\d+)/.exec(answer.headers.get("Cache-Control") ?? "")?.[1]);
+                const paceS = Number(answer.headers.get("Cache-Control")?.match(/max-age=(\d+)/)?.[1]);
                 // Without a pace, nothing can change any more.
                 told({ changed: new Map(), etag, ...(paceS >= 0 ? { paceS } : { poll: null }) });
             }

@@ -58,7 +58,7 @@ function follow(connection, conversation, ask, told) {
     const headers = { Accept: "text/event-stream", ...(etag && { "Last-Event-ID": etag }) };
     return connection.send("GET", path, { headers, signal }, async (answer, mayLast) => {
         if (answer.status === 204)
-            return void (await answer.text());
+            return;
         const body = answer.body?.getReader();
         if (!body)
             throw new SeenbyError(0, "no-stream", "this fetch cannot stream");

@@ -76,7 +76,7 @@ function follow(connection: Connection, conversation: string, ask: Ask, told: (a
   const path = `${pathOf(conversation)}receipts/stream?${queryOf(keys)}`;
   const headers = { Accept: "text/event-stream", ...(etag && { "Last-Event-ID": etag }) };
   return connection.send("GET", path, { headers, signal }, async (answer, mayLast) => {
-    if (answer.status === 204) return void (await answer.text());
+    if (answer.status === 204) return;
     const body = answer.body?.getReader();
     if (!body) throw new SeenbyError(0, "no-stream", "this fetch cannot stream");
     // It is heard, though there may be nothing new for long.
