@@ -63,13 +63,16 @@ export class Connection {
             const used = token && (this.#token ?? (await this.#fresh(token)));
             const headers = { ...request.headers };
             if (used)
-                headers.Authorization = `Bearer ${used}`;
-            // No word on caches: with one, React Native's fetch puts a parameter into the query.
+                headers.Authorization = "Bearer " + used;
             const init = { method, headers, signal, keepalive: !!request.keepalive };
             if (request.body) {
-                headers["Content-Type"] = "application/json";
                 init.body = JSON.stringify(request.body);
+                headers["Content-Type"] = "application/json";
             }
+            // Not `no-store`: with it Chromium asks the server for its leave (CORS) before each request, as it does before each
+            // conditional one without a mode, and React Native adds to the query. What is asked for here no cache may keep.
+            if (headers["If-None-Match"])
+                init.cache = "force-cache";
             const answer = await fetch(this.#base + path, init);
             if (answer.ok || answer.status === 304)
                 return answer;

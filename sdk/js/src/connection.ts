@@ -91,13 +91,15 @@ export class Connection {
       // No waiting where there is a token: what a page that closes has to send goes out at once.
       const used = token && (this.#token ?? (await this.#fresh(token)));
       const headers: Record<string, string> = { ...request.headers };
-      if (used) headers.Authorization = `Bearer ${used}`;
-      // No word on caches: with one, React Native's fetch puts a parameter into the query.
+      if (used) headers.Authorization = "Bearer " + used;
       const init: RequestInit = { method, headers, signal, keepalive: !!request.keepalive };
       if (request.body) {
-        headers["Content-Type"] = "application/json";
         init.body = JSON.stringify(request.body);
+        headers["Content-Type"] = "application/json";
       }
+      // Not `no-store`: with it Chromium asks the server for its leave (CORS) before each request, as it does before each
+      // conditional one without a mode, and React Native adds to the query. What is asked for here no cache may keep.
+      if (headers["If-None-Match"]) init.cache = "force-cache";
       const answer = await fetch(this.#base + path, init);
       if (answer.ok || answer.status === 304) return answer;
       if (answer.status !== 401 || !token || isSecond) throw await problem(answer);

@@ -67,7 +67,9 @@ export function pulls(connection: Connection, conversation: string): Source {
         { headers: etag ? { "If-None-Match": `"${etag}"` } : {}, signal },
         async (answer) => {
           if (answer.status === 304) {
-            const paceS = Number(/max-age=(\d+)/.exec(answer.headers.get("Cache-Control") ?? "")?.[1]);
+            // Read to its end, or Chromium's record has it as cancelled.
+            await answer.text();
+            const paceS = Number(answer.headers.get("Cache-Control")?.match(/max-age=(\d+)/)?.[1]);
             // Without a pace, nothing can change any more.
             told({ changed: new Map(), etag, ...(paceS >= 0 ? { paceS } : { poll: null }) });
           } else {
