@@ -233,6 +233,10 @@ fn authorize(server: &Server, head: &Parts, route: &Route, ids: &Ids) -> Result<
         return Ok(Caller::Anybody);
     }
     let caller = auth::caller(&server.keys, &head.headers, server.clock.now())?;
+    if matches!(caller, Caller::Anybody) && !head.method.is_safe() && !server.cors.lets_in(head) {
+        let detail = "a page of another origin may not change anything where there are no keys; --cors-origin lets it in";
+        return Err(Failure::new(Code::NotAllowed, detail));
+    }
     // What is refused counts as well, and is told that first.
     let counted = server.rates.check(&caller);
     auth::permit(route.access, &caller, ids.get(1).and_then(Option::as_deref))?;
