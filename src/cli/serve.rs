@@ -2,16 +2,13 @@
 //!
 //! Owns the order of things: configuration, logs, listener, store, ready line; then drain, close, exit code.
 
-use std::{error::Error, io, path::Path, process::ExitCode, sync::Arc, time::Duration};
-
-use tokio::{
-    net, runtime,
-    task::JoinHandle,
-    time::{MissedTickBehavior, interval},
-};
-
 mod control;
 mod pacing;
+mod upkeep;
+
+use std::{error::Error, io, path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+use tokio::{net, runtime};
 
 use super::{EXIT_USAGE, complain, hand_over, print_line};
 use crate::{
@@ -20,32 +17,34 @@ use crate::{
     http::{self, HttpLimits, Server},
     process::{
         clock::Clock,
-        config::{self, Config},
+        config::{self, Config, ListenAddress},
         etag_key,
         listen::{self, Bound, ListenError, Listener},
         metrics::Metrics,
-        open_files, shutdown, telemetry,
+        open_files, shutdown, systemd, telemetry,
     },
     receipts::Ledger,
-    store::{
-        StoreError,
-        embedded::{self, EmbeddedStore},
-    },
+    store::embedded::{self, EmbeddedStore},
 };
 
 const EXAMPLES: &str = "\
 Examples:
   seenby serve
+  seenby serve --demo
   seenby serve --data /var/lib/seenby --listen 127.0.0.1:7400 --retention 30d
   seenby serve --listen unix:/run/seenby/socket --log warn --log-format text
   seenby serve --listen 0.0.0.0:7400 --api-keys api.keys --token-keys tokens.jwks
   SEENBY_POLL_EVERY=5s seenby serve --config /etc/seenby/config.toml
   seenby serve --print-default-config > config.toml
+  seenby serve --config config.toml --check-config
 
 Layers:
   Every flag is also a key in the file that --config names (--poll-every: poll_every)
   and a variable (SEENBY_POLL_EVERY). A flag is stronger than a variable, a variable
   than the file, the file than the default. What is no setting is refused by name.
+  --check-config reads all of it, the files of keys too, says what is wrong (exit code 64) or
+  that all is well (0), and ends; --print-config prints what came out and where each value
+  came from, as a file for --config.
 
 Access:
   Without --api-keys and --token-keys whoever can connect can do everything, so it listens
@@ -76,9 +75,16 @@ Exit codes:
 /// What `serve` takes. None of the settings' flags has a default here: defaults are below all layers.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Args {
     #[command(flatten)]
     flags: config::Flags,
+    /// Read the configuration and the files of keys, say whether a server could start with them, and end
+    #[arg(long)]
+    check_config: bool,
+    /// Print every setting, its value and where that came from, and end
+    #[arg(long)]
+    print_config: bool,
     /// Print the settings with their defaults, as a file for --config, and end
     #[arg(long, hide = true)]
     print_default_config: bool,
@@ -102,6 +108,9 @@ pub(super) fn run(args: Args) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    if args.print_config {
+        return hand_over(config.effective().trim_end());
+    }
     if let Err(error) = open_files::allow(config.connections_max) {
         complain(&error);
         return ExitCode::from(EXIT_USAGE);
@@ -113,6 +122,9 @@ pub(super) fn run(args: Args) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    if args.check_config {
+        return hand_over("the configuration is good");
+    }
     // Still the only thread, as taking over a listener wants it.
     let bound = match listen::inherited(config.has_access_control())
         .and_then(|inherited| inherited.map_or_else(|| listen::bind(&config.listen), Ok))
@@ -162,11 +174,13 @@ fn open_keys(config: &Config) -> Result<Keyring, BadKeys> {
 
 /// Reads them again. Requests go on meanwhile, with the keys of before if the new ones are of no use.
 fn reload_keys(keys: &Keyring) {
+    systemd::reloading();
     match keys.reload() {
         Ok(()) if keys.is_closed() => tracing::info!("the files of keys were read again"),
         Ok(()) => tracing::info!("there are no files of keys to read again"),
         Err(error) => tracing::error!("the keys of before stay in force: {error}"),
     }
+    systemd::ready();
 }
 
 fn serve(config: &Config, keys: Arc<Keyring>, bound: Bound) -> Result<bool, Box<dyn Error>> {
@@ -195,16 +209,26 @@ async fn serve_until_stopped(
         Listener::Tcp(listener) => http::Listener::Tcp(net::TcpListener::from_std(listener)?),
         Listener::Unix(listener) => http::Listener::Unix(net::UnixListener::from_std(listener)?),
     };
-    let sweep = spawn_sweep(ledger.clone(), Clock::System, config.sweep_every);
+    let sweep = upkeep::spawn_sweep(ledger.clone(), Clock::System, config.sweep_every);
     let metrics = Arc::new(Metrics::new());
     let pace = pacing::spawn(ledger.clone(), config.stretch(), metrics.clone());
     let control = control::start(&config.data, ledger.clone(), metrics.clone());
     let server = Server::new(ledger.clone(), Clock::System, http_limits(config), metrics)
         .with_access(keys, config.visibility)
-        .with_origins(&config.cors_origin.0);
+        .with_origins(&config.cors_origin.0)
+        .with_demo(config.demo);
 
     // Connections wait in the listener's queue already.
     print_line(&format!("seenby listening on {address}"));
+    if config.demo {
+        say_where_the_demo_is(&address);
+    }
+    systemd::ready();
+    let alive = systemd::alive_every().map(|every| upkeep::spawn_alive(ledger.clone(), Clock::System, every));
+    let stop = async {
+        stop.await;
+        systemd::stopping();
+    };
     let drained = http::serve(listener, Arc::new(server), stop, config.drain_timeout).await;
     let answered = drained.connections_cut == 0;
     if !answered {
@@ -214,6 +238,9 @@ async fn serve_until_stopped(
     drop((file, control));
     sweep.abort();
     pace.abort();
+    if let Some(alive) = alive {
+        alive.abort();
+    }
     ledger.close().await?;
     tracing::info!("stopped");
     Ok(answered)
@@ -241,6 +268,14 @@ fn say_how_it_is_configured(config: &Config, bound: &Bound) {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data = %config.data.display(), listen = %bound.address, "starting");
     if !config.has_access_control() {
         tracing::warn!("there is no access control: whoever can connect can read and change everything");
+    }
+}
+
+fn say_where_the_demo_is(address: &ListenAddress) {
+    match address {
+        ListenAddress::Tcp(_) => tracing::info!("the demo is at {address}/demo"),
+        // No browser opens a socket file: whoever puts a proxy before it knows where that is.
+        ListenAddress::Unix(_) => tracing::info!("the demo is at /demo, behind {address}"),
     }
 }
 
@@ -276,26 +311,6 @@ fn http_limits(config: &Config) -> HttpLimits {
         idle_timeout: config.idle_timeout,
         ..HttpLimits::default()
     }
-}
-
-/// Gives up the storage of expired messages every so often, for as long as the store takes writes.
-fn spawn_sweep(ledger: Ledger, clock: Clock, every: Duration) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let mut ticks = interval(every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            match ledger.sweep(clock.now()).await {
-                Ok(0) => {}
-                Ok(messages) => tracing::debug!(messages, "swept"),
-                Err(error @ StoreError::Overloaded) => tracing::debug!(%error, "not swept"),
-                Err(error) => {
-                    tracing::error!(%error, "sweeping no more");
-                    return;
-                }
-            }
-        }
-    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Answers: the few shapes a response has, and the body type that hyper writes.
 //!
 //! A call makes a `Response<Content>`; `exchange` turns it into the response that travels. Which header fields an
-//! answer has is decided here and in `problem`, `receipts`, `stream` and `health`, and nowhere else.
+//! answer has is decided here and in `problem`, `receipts`, `stream`, `health` and `demo`, and nowhere else.
 
 use std::{
     convert::Infallible,

@@ -18,7 +18,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::watch,
     task::yield_now,
-    time::{Instant, Sleep, sleep_until, timeout, timeout_at},
+    time::{Instant, Sleep, sleep, sleep_until, timeout, timeout_at},
 };
 
 use super::{
@@ -53,8 +53,8 @@ pub(super) async fn run(server: Arc<Server>, stream: Socket, stop: watch::Receiv
     let sniffed = tokio::select! {
         biased;
         sniffed = sniffing => sniffed,
-        // There is no request yet; what has come of a head, if anything, is sent again elsewhere.
-        () = stopped(stop.clone()) => return,
+        // Who has just come in has its first request on the way, and is answered; who says nothing then is gone.
+        () = stopped_long_ago(&server, stop.clone()) => return,
     };
     match sniffed {
         Ok(Ok((true, read))) => {
@@ -75,6 +75,12 @@ pub(super) async fn run(server: Arc<Server>, stream: Socket, stop: watch::Receiv
 async fn stopped(mut stop: watch::Receiver<bool>) {
     // An error means that the server itself is gone, which is no less of a stop.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// A moment after the stop, which is enough for what was under way.
+async fn stopped_long_ago(server: &Server, stop: watch::Receiver<bool>) {
+    stopped(stop).await;
+    sleep(server.limits.linger_timeout).await;
 }
 
 /// Reads until it is clear whether this is HTTP/2, and gives back what was read. A client that hangs up before
@@ -106,16 +112,20 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
     let mut timer = pin!(sleep_until(Instant::now() + server.limits.head_timeout));
     let end = poll_fn(|cx| {
         watch.begin_turn(cx);
+        // Before the stop: told of it, hyper closes a connection of which it has read nothing yet.
+        if let Poll::Ready(done) = Pin::new(&mut connection).poll(cx) {
+            return Poll::Ready(End::Done(done));
+        }
         if !stops && stopping.as_mut().poll(cx).is_ready() {
             stops = true;
             watch.leave_by(Instant::now() + server.limits.linger_timeout);
             stopped_idle = matches!(watch.phase(), Phase::Opened | Phase::Idle);
             Pin::new(&mut connection).graceful_shutdown();
+            if let Poll::Ready(done) = Pin::new(&mut connection).poll(cx) {
+                return Poll::Ready(End::Done(done));
+            }
         }
-        match Pin::new(&mut connection).poll(cx) {
-            Poll::Ready(done) => Poll::Ready(End::Done(done)),
-            Poll::Pending => poll_deadline(server, watch, timer.as_mut(), cx).map(|()| End::TimedOut),
-        }
+        poll_deadline(server, watch, timer.as_mut(), cx).map(|()| End::TimedOut)
     })
     .await;
     watch.leave_line();

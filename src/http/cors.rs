@@ -7,9 +7,10 @@ use hyper::{
     HeaderMap, Method, Response,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW,
+        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, HOST,
         HeaderValue, ORIGIN, VARY,
     },
+    http::{request::Parts, uri::Authority},
 };
 
 /// What a page may read beside the body.
@@ -29,6 +30,16 @@ impl Cors {
     /// For these origins, each as a browser sends it.
     pub(super) fn new(origins: &[String]) -> Self {
         Self(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect())
+    }
+
+    /// Whether a page may call by its browser alone, where nobody shows a key: one of the list, or of this server. A browser
+    /// sends some requests without asking first, and for them the page need not be able to read the answer.
+    pub(super) fn lets_in(&self, head: &Parts) -> bool {
+        let Some(origin) = head.headers.get(ORIGIN) else { return true };
+        let host = head.uri.authority().map(Authority::as_str);
+        let host = host.or_else(|| head.headers.get(HOST)?.to_str().ok());
+        let own = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+        self.0.contains(origin) || (own.is_some() && own == host)
     }
 
     /// Tells a browser what it needs to know about the answer to a request.

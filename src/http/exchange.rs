@@ -18,6 +18,7 @@ use super::{
     answer::{self, Content, Outcome, Sealed},
     auth,
     body::{self, Collected},
+    demo,
     fields::{self, Id, Place},
     health, marks, members, messages,
     problem::Failure,
@@ -110,9 +111,10 @@ pub(super) async fn answer(
 ) -> Response<Sealed> {
     let begun = Instant::now();
     let (head, body) = request.into_parts();
-    let found = route::find(&head.method, head.uri.path());
+    let found = find(&server, &head);
     let template = match &found {
         Found::Route(route, _) => route.path,
+        Found::File(_) => demo::ROUTE,
         Found::Methods(path, _) => path,
         Found::Nothing => "none",
     };
@@ -125,6 +127,15 @@ pub(super) async fn answer(
     server.cors.answer(&head.method, &head.headers, &mut response);
     server.metrics.answered(template, response.status().as_u16(), begun.elapsed());
     answer::seal(response, &head.method, in_flight, held)
+}
+
+/// The demo has what the table of routes has not.
+fn find(server: &Server, head: &Parts) -> Found {
+    let path = head.uri.path();
+    match route::find(&head.method, path) {
+        Found::Nothing if server.has_demo => demo::find(&head.method, path),
+        found => found,
+    }
 }
 
 /// Carries out a request whose head is within its limits, once it is the connection's turn.
@@ -187,6 +198,7 @@ pub(super) fn head_too_large(bytes_max: usize) -> Failure {
 async fn dispatch(server: &Server, head: &Parts, found: Found, body: Incoming) -> Outcome {
     let (route, ids) = match found {
         Found::Route(route, ids) => (route, ids),
+        Found::File(file) => return Ok(demo::answer(file)),
         Found::Methods(_, methods) if head.method == Method::OPTIONS => return options(&methods),
         Found::Methods(_, methods) => {
             let failure = Failure::new(Code::MethodNotAllowed, format!("this path has {methods}"));
@@ -221,6 +233,10 @@ fn authorize(server: &Server, head: &Parts, route: &Route, ids: &Ids) -> Result<
         return Ok(Caller::Anybody);
     }
     let caller = auth::caller(&server.keys, &head.headers, server.clock.now())?;
+    if matches!(caller, Caller::Anybody) && !head.method.is_safe() && !server.cors.lets_in(head) {
+        let detail = "a page of another origin may not change anything where there are no keys; --cors-origin lets it in";
+        return Err(Failure::new(Code::NotAllowed, detail));
+    }
     // What is refused counts as well, and is told that first.
     let counted = server.rates.check(&caller);
     auth::permit(route.access, &caller, ids.get(1).and_then(Option::as_deref))?;

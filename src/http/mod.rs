@@ -9,6 +9,7 @@
 //! auth         who calls, and whether the call is theirs to make; `rates`: how often
 //! marks …      one file a family: wire shape -> domain -> `receipts::Ledger` -> wire shape
 //! problem      or else why not, as a problem document
+//! demo         no call: the files of a page, where the server is told to have it
 //! ```
 //!
 //! Every wait has a deadline and every size a limit, in [`HttpLimits`]. Nothing here decides what a mark or a pull
@@ -40,6 +41,7 @@ mod problem;
 mod query;
 mod reading;
 
+mod demo;
 mod health;
 mod marks;
 mod members;

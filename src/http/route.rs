@@ -6,7 +6,10 @@
 
 use hyper::Method;
 
-use super::query::{Parameter, decoded};
+use super::{
+    demo::File,
+    query::{Parameter, decoded},
+};
 use crate::wire::Code;
 
 /// A call of the API.
@@ -254,6 +257,8 @@ pub(super) type Ids = Vec<Option<String>>;
 pub(super) enum Found {
     /// A call.
     Route(&'static Route, Ids),
+    /// A file of the demo, which is not in the table.
+    File(&'static File),
     /// A path that exists, and the methods it has.
     Methods(&'static str, String),
     /// No such path.
@@ -313,7 +318,7 @@ mod tests {
     fn call(method: &Method, path: &str) -> Option<(Call, Ids)> {
         match find(method, path) {
             Found::Route(route, ids) => Some((route.call, ids)),
-            Found::Methods(..) | Found::Nothing => None,
+            Found::File(_) | Found::Methods(..) | Found::Nothing => None,
         }
     }
 

@@ -43,6 +43,7 @@ pub struct Server {
     pub(super) keys: Arc<Keyring>,
     pub(super) visibility: Visibility,
     pub(super) cors: Cors,
+    pub(super) has_demo: bool,
     pub(super) rates: Rates,
     addresses: Arc<Shares<IpAddr>>,
     pub(super) streams: Streams,
@@ -69,6 +70,7 @@ impl Server {
             keys: Arc::default(),
             visibility: Visibility::default(),
             cors: Cors::default(),
+            has_demo: false,
             rates: Rates::new(&limits),
             addresses: Arc::default(),
             streams: Streams::new(&limits),
@@ -92,6 +94,12 @@ impl Server {
     #[must_use]
     pub fn with_origins(self, origins: &[String]) -> Self {
         Self { cors: Cors::new(origins), ..self }
+    }
+
+    /// The same, with or without the demo's page at `/demo`, which anybody may load and which acts without a key.
+    #[must_use]
+    pub fn with_demo(self, has_demo: bool) -> Self {
+        Self { has_demo, ..self }
     }
 
     /// Whether the server is on its way out. It still answers what comes over connections that are open.

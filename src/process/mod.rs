@@ -1,4 +1,5 @@
-//! What surrounds the server as a process: configuration, clock, load, logs, metrics, listening, shutdown.
+//! What surrounds the server as a process: configuration, clock, load, logs, metrics, listening, shutdown, and
+//! what the service manager is told.
 //!
 //! Knows nothing of HTTP. Read `config` first.
 
@@ -10,4 +11,5 @@ pub mod load;
 pub mod metrics;
 pub mod open_files;
 pub mod shutdown;
+pub mod systemd;
 pub mod telemetry;

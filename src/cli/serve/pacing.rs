@@ -1,4 +1,6 @@
-//! The pace that pulls are told, from the load there is.
+//! Has the pace that clients are told follow the load.
+//!
+//! Owns what of it is logged and shown. How load is measured is in `process/load`, what follows from it in `domain/pace`.
 
 use std::{sync::Arc, time::Duration};
 

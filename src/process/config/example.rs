@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::SETTINGS;
+use super::{Form, SETTINGS};
 
 const HEAD: &str = "\
 # The settings of `seenby serve`, each with its default. Give the file with `--config FILE`.
@@ -33,7 +33,10 @@ pub fn example() -> String {
             let _ = writeln!(text, "# From {least} to {most}.");
         }
         let _ = writeln!(text, "# Flag {}, variable {}.", setting.flag(), setting.variable());
-        let _ = writeln!(text, "#{} = {:?}", setting.name, setting.default);
+        let _ = match setting.form {
+            Form::One | Form::List => writeln!(text, "#{} = {:?}", setting.name, setting.default),
+            Form::Switch => writeln!(text, "#{} = {}", setting.name, setting.default),
+        };
     }
     text
 }

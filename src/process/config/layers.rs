@@ -12,7 +12,8 @@ use std::{
 
 use super::{
     SETTINGS,
-    setting::{Chosen, ConfigError, Origin, Setting, VARIABLE_PREFIX},
+    setting::{Chosen, ConfigError, Form, Origin, Setting, VARIABLE_PREFIX},
+    value::{NO_SWITCH, Value},
 };
 
 /// The text of each setting that a layer has, by name.
@@ -68,14 +69,16 @@ impl clap::Args for Flags {
                 setting.limits.map(|(least, most)| format!(" [{least} to {most}]")).unwrap_or_default();
             let default = if setting.default.is_empty() { "none" } else { setting.default };
             let help = format!("{} [default: {default}]{limits}", setting.explanation.trim_end_matches('.'));
-            command.arg(
-                clap::Arg::new(setting.name)
-                    .long(setting.flag().trim_start_matches('-').to_owned())
-                    .value_name(setting.placeholder)
-                    .action(if setting.is_list { clap::ArgAction::Append } else { clap::ArgAction::Set })
-                    .help_heading(setting.group)
-                    .help(help),
-            )
+            let flag = clap::Arg::new(setting.name)
+                .long(setting.flag().trim_start_matches('-').to_owned())
+                .value_name(setting.placeholder)
+                .help_heading(setting.group)
+                .help(help);
+            command.arg(match setting.form {
+                Form::One => flag.action(clap::ArgAction::Set),
+                Form::List => flag.action(clap::ArgAction::Append),
+                Form::Switch => flag.num_args(0..=1).require_equals(true).default_missing_value("true"),
+            })
         })
     }
 
@@ -122,7 +125,7 @@ impl Layers {
     }
 
     /// Reads the value of one setting.
-    pub(super) fn read<T: super::value::Value>(&self, name: &str) -> Result<T, ConfigError> {
+    pub(super) fn read<T: Value>(&self, name: &str) -> Result<T, ConfigError> {
         let chosen = find(&self.chosen, name);
         chosen.setting.parse(&chosen.text).map_err(|problem| bad_value(chosen, problem))
     }
@@ -203,13 +206,20 @@ fn read_file(path: &Path, named_by: &'static str) -> Result<Layer, ConfigError> 
         let text = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
-            toml::Value::Array(items) if setting.is_list && items.iter().all(toml::Value::is_str) => {
+            toml::Value::Boolean(on) if setting.form == Form::Switch => on.to_string(),
+            toml::Value::Array(items)
+                if setting.form == Form::List && items.iter().all(toml::Value::is_str) =>
+            {
                 items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
             }
             other => {
                 let text = format!("<{}>", other.type_str());
                 let chosen = Chosen { setting, text, origin: Origin::File(path.to_owned()) };
-                return Err(bad_value(&chosen, "is neither a string nor a whole number"));
+                let problem = match setting.form {
+                    Form::Switch => NO_SWITCH,
+                    Form::One | Form::List => "is neither a string nor a whole number",
+                };
+                return Err(bad_value(&chosen, problem));
             }
         };
         layer.insert(setting.name, text);

@@ -4,6 +4,7 @@
 //! on the command line, then in the environment, then in the file, then in the table; [`Chosen`] keeps where it
 //! was found. Nothing here opens, listens or logs.
 
+mod effective;
 mod example;
 mod layers;
 mod setting;
@@ -13,7 +14,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 pub use example::example;
 pub use layers::Flags;
-pub use setting::{Chosen, ConfigError, Origin, Setting};
+pub use setting::{Chosen, ConfigError, Form, Origin, Setting};
 pub use value::{Bytes, ListenAddress, Origins};
 
 use super::telemetry::{LogFilter, LogFormat};
@@ -43,7 +44,7 @@ macro_rules! settings {
             default: $default,
             limits: limits!($($least $most)?),
             placeholder: <$kind as Value>::PLACEHOLDER,
-            is_list: <$kind as Value>::IS_LIST,
+            form: <$kind as Value>::FORM,
         },)+)+];
 
         /// What a server is started with: every setting, read and within its limits.
@@ -89,6 +90,9 @@ settings! {
         token_leeway: Duration = "30s", "0s" to "60s";
         /// How far ahead the end of a token may be.
         token_ttl_max: Duration = "365d", "1m" to "3650d";
+        /// Whether there is a page at /demo, which shows in a browser what the server does. It acts for everybody, so it
+        /// does not go with keys.
+        demo: bool = "false";
     }
     "Receipts" {
         /// How long the receipts of a message live that says nothing of it itself.
@@ -201,8 +205,24 @@ impl Config {
                 return Err(bad_value(chosen, "names no file; leave it out for none"));
             }
         }
+        if self.demo {
+            self.check_demo()?;
+        }
         if !self.listen.is_local() && !self.has_access_control() {
             return Err(bad_value(find(&self.chosen, "listen"), OPEN_WITHOUT_KEYS));
+        }
+        Ok(())
+    }
+
+    /// Without keys the server listens on this machine alone, which is as far as the page may be seen.
+    fn check_demo(&self) -> Result<(), ConfigError> {
+        for (name, file) in [("api_keys", &self.api_keys), ("token_keys", &self.token_keys)] {
+            if file.is_some() {
+                let keys = find(&self.chosen, name);
+                let problem =
+                    format!("does not go with {keys}: the demo's page acts for everybody, without a key");
+                return Err(bad_value(find(&self.chosen, "demo"), problem));
+            }
         }
         Ok(())
     }

@@ -19,8 +19,19 @@ pub struct Setting {
     pub limits: Option<(&'static str, &'static str)>,
     /// What stands for a value in `--help`.
     pub placeholder: &'static str,
-    /// Whether a flag may be given more than once, and a file may have an array.
-    pub is_list: bool,
+    /// How many values it takes, and whether a flag needs one.
+    pub form: Form,
+}
+
+/// How a setting is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// With one value.
+    One,
+    /// With several: a flag may be given more than once, and a file may have an array. Items have no commas.
+    List,
+    /// On or off: a flag alone is on, and a file may have a boolean.
+    Switch,
 }
 
 impl Setting {

@@ -119,6 +119,71 @@ fn without_access_control_only_this_machine_may_connect() {
 }
 
 #[test]
+fn a_switch_is_on_by_its_flag_alone_or_by_true_in_any_layer() {
+    let demo = |flags, variables, file| load(flags, variables, file).map(|config| config.demo);
+    assert_eq!(demo(&[], &[], None), Ok(false));
+    assert_eq!(demo(&["--demo"], &[], None), Ok(true));
+    assert_eq!(demo(&["--demo=true"], &[], None), Ok(true));
+    assert_eq!(demo(&[], &[("DEMO", "true")], None), Ok(true));
+    for file in ["demo = true", "demo = \"true\""] {
+        assert_eq!(demo(&[], &[], Some(file)), Ok(true), "{file}");
+        assert_eq!(demo(&[], &[("DEMO", "false")], Some(file)), Ok(false), "{file}");
+    }
+    for file in ["demo = false", "demo = \"false\""] {
+        assert_eq!(demo(&[], &[], Some(file)), Ok(false), "{file}");
+    }
+    assert_eq!(demo(&["--demo=false"], &[("DEMO", "true")], Some("demo = true")), Ok(false));
+    assert_eq!(demo(&["--demo"], &[("DEMO", "false")], Some("demo = false")), Ok(true));
+    // The flag takes nothing but what stands behind its `=`.
+    assert_eq!(
+        load(&["--demo", "--retention", "1d"], &[], None).unwrap().retention,
+        Duration::from_hours(24)
+    );
+}
+
+#[test]
+fn a_switch_is_true_or_false_and_nothing_like_it() {
+    let refused = |loaded: Result<Config, String>, chosen: &str| {
+        assert_eq!(loaded.unwrap_err(), format!("demo = {chosen} is neither true nor false"));
+    };
+    for bad in ["", "1", "yes", "True", " true", "true,true"] {
+        let (flag, file) = (format!("--demo={bad}"), format!("demo = {bad:?}"));
+        refused(load(&[&flag], &[], None), &format!("{bad:?} (from --demo)"));
+        refused(load(&[], &[("DEMO", bad)], None), &format!("{bad:?} (from SEENBY_DEMO)"));
+        refused(load(&[], &[], Some(&file)), &format!("{bad:?} (from dir/file.toml: demo)"));
+    }
+    for (bad, shown) in [("1", "1"), ("1.0", "<float>"), ("[true]", "<array>"), ("[\"true\"]", "<array>")] {
+        let file = format!("demo = {bad}");
+        refused(load(&[], &[], Some(&file)), &format!("\"{shown}\" (from dir/file.toml: demo)"));
+    }
+}
+
+#[test]
+fn the_demo_is_for_servers_without_keys_that_this_machine_alone_can_reach() {
+    let why = "the demo's page acts for everybody, without a key";
+    assert_eq!(
+        load(&["--demo", "--api-keys", "k"], &[], None).unwrap_err(),
+        format!("demo = \"true\" (from --demo) does not go with api_keys = \"k\" (from --api-keys): {why}")
+    );
+    assert_eq!(
+        load(&[], &[("TOKEN_KEYS", "t")], Some("demo = true")).unwrap_err(),
+        format!(
+            "demo = \"true\" (from dir/file.toml: demo) does not go with token_keys = \"t\" (from \
+             SEENBY_TOKEN_KEYS): {why}"
+        )
+    );
+    assert!(load(&["--demo=false", "--api-keys", "k", "--listen", "0.0.0.0:7400"], &[], None).is_ok());
+    assert!(load(&["--demo"], &[], Some("api_keys = \"\"")).is_ok());
+    for open in ["0.0.0.0:7400", "[::]:7400", "10.0.0.1:7400"] {
+        let error = load(&["--demo", "--listen", open], &[], None).unwrap_err();
+        assert!(error.starts_with(&format!("listen = \"{open}\" (from --listen) can be reached")), "{error}");
+    }
+    for local in ["127.9.9.9:0", "[::1]:7400", "unix:/run/seenby/socket"] {
+        assert!(load(&["--demo", "--listen", local], &[], None).is_ok(), "{local}");
+    }
+}
+
+#[test]
 fn what_is_no_setting_is_refused_by_name() {
     assert_eq!(
         load(&[], &[], Some("retenton = \"7d\"")).unwrap_err(),

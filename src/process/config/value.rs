@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use super::super::telemetry::{LogFilter, LogFormat};
+use super::{
+    super::telemetry::{LogFilter, LogFormat},
+    setting::Form,
+};
 use crate::domain::Visibility;
 
 /// One kind of setting. Its order is that of its limits.
@@ -17,8 +20,8 @@ pub(super) trait Value: Sized + PartialOrd {
     /// What stands for a value in `--help`.
     const PLACEHOLDER: &'static str;
 
-    /// Whether it is a list: a flag may be given more than once, and a file may have an array. Items have no commas.
-    const IS_LIST: bool = false;
+    /// How it is written.
+    const FORM: Form = Form::One;
 
     /// Reads the text of a flag, a variable or a file. What is wrong with it continues a sentence.
     fn parse(text: &str) -> Result<Self, String>;
@@ -139,6 +142,18 @@ impl Value for u32 {
     }
 }
 
+impl Value for bool {
+    const PLACEHOLDER: &'static str = "true|false";
+    const FORM: Form = Form::Switch;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| NO_SWITCH.to_owned())
+    }
+}
+
+/// What is wrong with a switch, whatever layer it stands in.
+pub(super) const NO_SWITCH: &str = "is neither true nor false";
+
 /// A file that may be left out; left out it is empty.
 impl Value for Option<PathBuf> {
     const PLACEHOLDER: &'static str = "FILE";
@@ -166,7 +181,7 @@ pub struct Origins(pub Vec<String>);
 
 impl Value for Origins {
     const PLACEHOLDER: &'static str = "ORIGIN";
-    const IS_LIST: bool = true;
+    const FORM: Form = Form::List;
 
     fn parse(text: &str) -> Result<Self, String> {
         let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());

@@ -20,6 +20,7 @@ mod bodies;
 mod clock;
 mod connections;
 mod cors;
+mod demo;
 mod hostile;
 mod http2;
 mod ids;

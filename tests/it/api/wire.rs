@@ -21,14 +21,17 @@ const FIELDS: &[&str] = &[
     "cache-control",
     "connection",
     "content-length",
+    "content-security-policy",
     "content-type",
     "date",
     "etag",
+    "referrer-policy",
     "retry-after",
     "transfer-encoding",
     "vary",
     "www-authenticate",
     "x-accel-buffering",
+    "x-content-type-options",
 ];
 
 /// Longer than anything takes here, so that a test fails and does not hang.

@@ -1,4 +1,6 @@
-//! The real binary: what it says of bad configuration, how it helps, where it listens, how it ends.
+//! The real binary: what it says of bad flags, how it helps, where it listens, how it ends.
+
+mod config;
 
 use std::{
     fs,
@@ -13,7 +15,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use seenby::process::config::{SETTINGS, example};
+use seenby::process::config::{Form, SETTINGS};
 use tempfile::TempDir;
 
 /// The binary, in an environment of its own.
@@ -111,28 +113,6 @@ fn a_bad_variable_is_refused_by_name() {
 }
 
 #[test]
-fn a_bad_file_is_refused_by_name() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("seenby.toml");
-    let path = path.to_str().unwrap();
-    let with = |text: &str| {
-        fs::write(path, text).unwrap();
-        refused(&mut seenby(&["serve", "--config", path]))
-    };
-    assert!(
-        with("poll_for = 20").contains(&format!("poll_for = \"20\" (from {path}: poll_for) is no duration"))
-    );
-    assert!(
-        with("pol_for = \"20s\"")
-            .contains(&format!("{path}: there is no setting `pol_for`; did you mean poll_for?"))
-    );
-    assert!(with("poll_for = ").contains(&format!("{path} (from --config): is no TOML")));
-    fs::remove_file(path).unwrap();
-    let said = refused(&mut seenby(&["serve", "--config", path]));
-    assert!(said.contains(&format!("{path} (from --config): cannot be read")), "{said}");
-}
-
-#[test]
 fn without_access_control_no_other_machine_may_connect() {
     for open in ["0.0.0.0:0", "[::]:0"] {
         let said = refused(&mut seenby(&["serve", "--listen", open]));
@@ -141,9 +121,11 @@ fn without_access_control_no_other_machine_may_connect() {
             "{said}"
         );
     }
-    let open = TcpListener::bind("0.0.0.0:0").unwrap();
-    let said = refused(inherit(&mut seenby(&["serve"]), open.into()));
-    assert!(said.contains("that systemd passed on, http://0.0.0.0:"), "{said}");
+    for words in [&["serve"][..], &["serve", "--demo"]] {
+        let open = TcpListener::bind("0.0.0.0:0").unwrap();
+        let said = refused(inherit(&mut seenby(words), open.into()));
+        assert!(said.contains("that systemd passed on, http://0.0.0.0:"), "{said}");
+    }
 }
 
 /// Passes a listener on as systemd does, but as standard input: no other number is free to choose here.
@@ -157,9 +139,13 @@ fn help_teaches_every_flag_and_every_exit_code() {
     assert!(help.status.success());
     let help = String::from_utf8(help.stdout).unwrap();
     for setting in SETTINGS {
-        assert!(help.contains(&format!("{} <{}>", setting.flag(), setting.placeholder)), "{}", setting.name);
+        let value = match setting.form {
+            Form::One | Form::List => format!(" <{}>", setting.placeholder),
+            Form::Switch => format!("[=<{}>]", setting.placeholder),
+        };
+        assert!(help.contains(&format!("{}{value}", setting.flag())), "{}", setting.name);
     }
-    for word in ["--config", "Examples:", "Exit codes:", "64", "SEENBY_POLL_EVERY"] {
+    for word in ["--config", "Examples:", "Exit codes:", "64", "SEENBY_POLL_EVERY", "seenby serve --demo\n"] {
         assert!(help.contains(word), "{word}");
     }
     assert!(!help.contains("print-default-config <"));
@@ -167,19 +153,6 @@ fn help_teaches_every_flag_and_every_exit_code() {
     assert_eq!(version, format!("seenby {}\n", env!("CARGO_PKG_VERSION")));
     let help = String::from_utf8(output(&mut seenby(&["--help"])).stdout).unwrap();
     assert!(help.contains("serve"), "{help}");
-}
-
-#[test]
-fn the_example_in_the_repository_is_what_the_binary_prints() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml");
-    let committed = fs::read_to_string(path).unwrap();
-    assert_eq!(
-        committed,
-        example(),
-        "make it anew: seenby serve --print-default-config > config.example.toml"
-    );
-    let printed = output(&mut seenby(&["serve", "--print-default-config"])).stdout;
-    assert_eq!(String::from_utf8(printed).unwrap(), committed);
 }
 
 #[test]
@@ -268,6 +241,45 @@ fn flags_reach_the_server_with_their_origins_in_the_log() {
     let (_, logs) = running.stop(Signal::TERM);
     assert!(logs.contains("retention = \"1d\" (from --retention)"), "{logs}");
     assert!(!logs.contains('\u{1b}'), "no colours where there is no terminal: {logs}");
+}
+
+#[test]
+fn a_server_with_keys_has_no_demo() {
+    let said = refused(seenby(&["serve", "--api-keys", "api.keys"]).env("SEENBY_DEMO", "true"));
+    assert!(
+        said.starts_with("seenby: demo = \"true\" (from SEENBY_DEMO) does not go with api_keys"),
+        "{said}"
+    );
+    let said = refused(&mut seenby(&["serve", "--demo", "--token-keys", "tokens.jwks"]));
+    assert!(said.starts_with("seenby: demo = \"true\" (from --demo) does not go with token_keys"), "{said}");
+}
+
+#[test]
+fn the_log_says_where_the_demo_is_and_standard_output_does_not() {
+    let running = Running::start(|command, _| {
+        command.env("SEENBY_LISTEN", "127.0.0.1:0").arg("--demo");
+    });
+    let address = running.address.clone();
+    let mut connection = TcpStream::connect(address.strip_prefix("http://").unwrap()).unwrap();
+    write!(connection, "GET /demo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("</html>\n"), "{answer}");
+    let (_, logs) = running.stop(Signal::TERM);
+    assert!(logs.contains(&format!("the demo is at {address}/demo\"")), "{logs}");
+
+    let running = Running::start(|command, dir| {
+        command.env("SEENBY_LISTEN", format!("unix:{}", dir.join("socket").display())).arg("--demo");
+    });
+    let address = running.address.clone();
+    let (_, logs) = running.stop(Signal::TERM);
+    assert!(logs.contains(&format!("the demo is at /demo, behind {address}\"")), "{logs}");
+
+    let running = Running::start(|command, _| {
+        command.env("SEENBY_LISTEN", "127.0.0.1:0").arg("--demo=false");
+    });
+    let (_, logs) = running.stop(Signal::TERM);
+    assert!(!logs.contains("the demo is at"), "{logs}");
 }
 
 /// A server with a request under way, of which `rest` has not been sent yet, and that was told to stop.

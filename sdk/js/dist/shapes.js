@@ -1,0 +1,2 @@
+/** What travels, and what is made of it. */
+export {};

@@ -1,0 +1,7 @@
+/** How long to wait, where chance has a say. */
+import type { SeenbyError } from "./error.js";
+/**
+ * How long to wait after so many failures in a row: as long as the server says, and with full jitter, so that those who
+ * failed together do not come back together.
+ */
+export declare function backoffMs(failures: number, everyMs: number, error: SeenbyError): number;

@@ -1,0 +1,40 @@
+/** What can go wrong with a request, as one type. */
+
+/** A request that failed: what the server said (RFC 9457), or that it could not be reached. */
+export class SeenbyError extends Error {
+  override readonly name = "SeenbyError";
+
+  constructor(
+    /** The status, or 0 if there was no answer. */
+    readonly status: number,
+    /** The server's word for it, such as `not-allowed`; `network` if there was no answer, `token` if there was no token. */
+    readonly code: string,
+    detail: string,
+    /** After how long the server wants to be asked again, in milliseconds; 0 if it did not say. */
+    readonly retryAfterMs = 0,
+    cause?: unknown,
+  ) {
+    super(detail, { cause });
+  }
+
+  /** What was thrown, as one of these. */
+  static of(error: unknown, code = "network"): SeenbyError {
+    return error instanceof SeenbyError ? error : new SeenbyError(0, code, String(error), 0, error);
+  }
+
+  /** Whether the same request may succeed later. */
+  get isPassing(): boolean {
+    return !this.status || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** Calls a function of the app. What it throws is the app's, and is reported as any other of its errors. */
+export function tell<T>(told: ((what: T) => void) | undefined, what: T): void {
+  try {
+    told?.(what);
+  } catch (error) {
+    setTimeout(() => {
+      throw error;
+    });
+  }
+}

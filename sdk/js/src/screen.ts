@@ -1,0 +1,238 @@
+/**
+ * What a sender looks at, and when to ask for it: while on screen, at the server's pace, for as long as the server says.
+ *
+ * Owns the contract of a pull: one at a time, for all messages that are looked at. Knows no wire.
+ */
+import { type Change, type Environment, onScreen } from "./environment.js";
+import { SeenbyError, tell } from "./error.js";
+import type { Listener, Receipts } from "./shapes.js";
+import type { Answer, Source } from "./source.js";
+import { backoffMs } from "./time.js";
+
+/** Messages that one request may ask for. */
+const ASKED_MAX = 100;
+/** Messages of which is kept what was told last, though nobody listens. */
+const KEPT_MAX = 1_000;
+/** What comes on screen together is asked for together. */
+const GATHER_MS = 50;
+
+/** A message that somebody listens to or looks at, or that is remembered. */
+interface Watched {
+  readonly listeners: Set<Listener>;
+  /** How many listen or look. */
+  holders: number;
+  /** How many of its places are on screen. */
+  places: number;
+  /** When it came on screen; a look begins anew when the page does. */
+  since: number;
+  /** When it was asked for last in this look; 0: not yet. */
+  askedAt: number;
+  /** Whether the server wants no more of this look. */
+  isOver?: boolean;
+  receipts?: Receipts | undefined;
+}
+
+export class Screen {
+  readonly #source: Source;
+  /** Where it runs. */
+  protected readonly environment: Environment;
+  readonly #failed: (error: SeenbyError) => void;
+  readonly #watched = new Map<string, Watched>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #asking: AbortController | undefined;
+  #etag: string | undefined;
+  #everyMs = 2_000;
+  #forMs: number;
+  #askedAt = -Infinity;
+  /** Not before this, whatever comes on screen. */
+  #notBefore = 0;
+  #failures = 0;
+  /** Whether the last failure was that there was no answer. */
+  #isCutOff = false;
+
+  constructor(source: Source, environment: Environment, failed: (error: SeenbyError) => void) {
+    this.#source = source;
+    this.#forMs = source.forMs ?? 20_000;
+    this.environment = environment;
+    this.#failed = failed;
+  }
+
+  /** What was told last of a message; the same object until it changes. */
+  receipts(key: string): Receipts | undefined {
+    return this.#watched.get(key)?.receipts;
+  }
+
+  /** Tells `listener` of the message when something changes, until the function that it returns is called. */
+  subscribe(key: string, listener: Listener): () => void {
+    const [{ listeners }, release] = this.#hold(key);
+    // Its own, so that one listener may listen twice.
+    const told: Listener = (receipts) => tell(listener, receipts);
+    listeners.add(told);
+    return () => {
+      listeners.delete(told);
+      release();
+    };
+  }
+
+  /** Both: asks, and tells, and first what is known already. */
+  watch(key: string, listener: Listener, target?: unknown): () => void {
+    const known = this.receipts(key);
+    const silence = this.subscribe(key, listener);
+    const leave = this.look(key, target);
+    if (known) tell(listener, known);
+    return () => {
+      leave();
+      silence();
+    };
+  }
+
+  /** Asks for the message while `target` is on screen, or from now on if there is none, until the returned function is called. */
+  look(key: string, target?: unknown): () => void {
+    const [watched, release] = this.#hold(key);
+    const leave = onScreen(this.environment, target, (is) => {
+      watched.places += is ? 1 : -1;
+      if (is) this.#begin(watched);
+      this.#plan();
+    });
+    return () => {
+      leave();
+      release();
+    };
+  }
+
+  /** The page came into view or went out of it, or the network is back. */
+  changed(change: Change): void {
+    if (change === "online" && !this.#failures) return;
+    if (change !== "hidden") {
+      // What a server asked for holds also in a new look.
+      if (this.#isCutOff) this.#notBefore = 0;
+      this.#watched.forEach((watched) => this.#begin(watched));
+    }
+    this.#plan();
+  }
+
+  /** Asks no more. */
+  close(): void | Promise<void> {
+    this.#watched.clear();
+    this.#asking?.abort();
+    this.#plan();
+  }
+
+  /** The message, which is remembered at least until the function is called that comes with it. */
+  #hold(key: string): [Watched, release: () => void] {
+    const watched = this.#watched.get(key) ?? { listeners: new Set(), holders: 0, places: 0, since: 0, askedAt: 0 };
+    // The last asked for is the last in the map.
+    this.#watched.delete(key);
+    this.#watched.set(key, watched);
+    watched.holders += 1;
+    let isHeld = 1;
+    const release = (): void => {
+      watched.holders -= isHeld;
+      isHeld = 0;
+      this.#forget();
+    };
+    return [watched, release];
+  }
+
+  /** Forgets those that nobody has asked for in long. */
+  #forget(): void {
+    for (const [key, { holders }] of this.#watched) {
+      if (this.#watched.size <= KEPT_MAX) break;
+      if (holders) continue;
+      this.#watched.delete(key);
+      // The server must not take for known what is known no more.
+      this.#etag = undefined;
+    }
+  }
+
+  #begin(watched: Watched): void {
+    watched.since = performance.now();
+    watched.askedAt = 0;
+    watched.isOver = false;
+  }
+
+  /** The messages that are looked at, first those that were not asked for yet: of more than one may ask for, each has its turn. */
+  #looked(now: number): [string, Watched][] {
+    if (!this.environment.isVisible()) return [];
+    return [...this.#watched]
+      .filter(([, { places, isOver, since }]) => places && !isOver && now <= since + this.#forMs)
+      .sort(([, a], [, b]) => a.askedAt - b.askedAt || a.since - b.since)
+      .slice(0, ASKED_MAX);
+  }
+
+  /** Sees to it that the next ask comes when it is due, if one is. */
+  #plan(): void {
+    clearTimeout(this.#timer);
+    const now = performance.now();
+    const looked = this.#looked(now);
+    const first = looked[0]?.[1];
+    const { lasts } = this.#source;
+    if (!first && lasts) this.#asking?.abort();
+    // What lasts makes way for one that also has the newcomers.
+    if (!first || (this.#asking && (!lasts || first.askedAt))) return;
+    // A new look is not kept waiting for the others' turn, and still costs at most four times their pace.
+    const due = first.askedAt
+      ? this.#askedAt + this.#everyMs * (1 + Math.random() / 10)
+      : Math.max(first.since + GATHER_MS, this.#askedAt + this.#everyMs / 4);
+    const act = (): void => (this.#asking ? this.#asking.abort() : void this.#ask());
+    this.#timer = setTimeout(act, Math.max(due, this.#notBefore) - now);
+  }
+
+  async #ask(): Promise<void> {
+    const now = performance.now();
+    const looked = this.#looked(now);
+    if (!looked.length) return;
+    this.#askedAt = now;
+    for (const [, watched] of looked) watched.askedAt = now;
+    const ends = (this.#asking = new AbortController());
+    const over = this.#source.lasts
+      ? setTimeout(() => this.#end(looked), Math.max(...looked.map(([, { since }]) => since)) + this.#forMs - now)
+      : undefined;
+    try {
+      const keys = looked.map(([key]) => key);
+      await this.#source.ask({ keys, etag: this.#etag, signal: ends.signal }, (answer) => {
+        this.#failures = 0;
+        this.#take(answer, looked);
+      });
+    } catch (error) {
+      // What we ended has not failed.
+      if (!ends.signal.aborted) this.#fail(SeenbyError.of(error), looked);
+    }
+    clearTimeout(over);
+    this.#asking = undefined;
+    this.#plan();
+  }
+
+  #take({ changed, etag, poll, paceS }: Answer, looked: [string, Watched][]): void {
+    this.#etag = etag;
+    if (poll) {
+      this.#everyMs = poll.every_ms;
+      this.#forMs = this.#source.forMs ?? poll.for_ms;
+    } else if (poll === null) {
+      this.#end(looked);
+    } else if (paceS !== undefined && paceS !== Math.floor(this.#everyMs / 1_000)) {
+      // Rounded down, it may say 0, which would be no pace.
+      this.#everyMs = (paceS || 1) * 1_000;
+    }
+    for (const [key, watched] of looked) {
+      const told = changed.get(key);
+      const { receipts } = watched;
+      if (!changed.has(key) || (told && told.read === receipts?.read && told.of === receipts.of)) continue;
+      watched.receipts = told;
+      watched.listeners.forEach((listener) => listener(told));
+    }
+  }
+
+  #end(looked: [string, Watched][]): void {
+    for (const [, watched] of looked) watched.isOver = true;
+    if (this.#source.lasts) this.#asking?.abort();
+  }
+
+  #fail(error: SeenbyError, looked: [string, Watched][]): void {
+    this.#failures += 1;
+    this.#notBefore = performance.now() + backoffMs(this.#failures, this.#everyMs, error);
+    this.#isCutOff = !error.status;
+    if (!error.isPassing) this.#end(looked);
+    this.#failed(error);
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Puts the page together: the worker with the readers, the phone with the SDK, and what is counted between them.
+ *
+ * `phone` is the left side, `wire` and `timeline` the right one; `strategies` and `habits` are what the switches choose.
+ */
+import { write } from "./dom.js";
+import { HABITS } from "./habits.js";
+import { Looks } from "./looks.js";
+import { Meter } from "./meter.js";
+import { MEMBERS, SENDER } from "./people.js";
+import { Phone } from "./phone.js";
+import { Push } from "./push.js";
+import { ReceiptsDialog } from "./receipts-dialog.js";
+import { createClient } from "./sdk/index.js";
+import { STRATEGIES } from "./strategies.js";
+import { NEXT } from "./talk.js";
+import { Timeline } from "./timeline.js";
+import { Wire } from "./wire.js";
+
+const TICK_MS = 250;
+const NO_ANSWER = "The server does not answer. Trying again.";
+/** What begins and stops is announced once it has lasted so long. */
+const ANNOUNCED_MS = 1_500;
+
+const element = (id) => document.getElementById(id);
+const conversationId = `demo-${crypto.randomUUID().slice(0, 8)}`;
+const world = new Worker(new URL("./readers.js", import.meta.url), { type: "module" });
+const wire = new Wire(element("lines"), element("totals"));
+const timeline = new Timeline(element("timeline"));
+const dialog = new ReceiptsDialog(element("receipts"));
+const phone = new Phone({
+  scroller: element("chat"),
+  list: element("messages"),
+  state: element("state"),
+  opened: (message) => dialog.open(conversation, message),
+});
+const meter = new Meter(moved);
+/** What it would have cost to push; there once the first answer has said what an event looks like. */
+let push = new Push("", 0, null);
+let client;
+let conversation;
+let forMs = 20_000;
+
+/** Something went over the wire, or is over. */
+function moved(request) {
+  const { what, messages, isUpTo, status, isOver } = request;
+  wire.log(request);
+  // A stream's parts, and the others as a whole.
+  if (isOver !== (what === "stream")) {
+    timeline.moved(status === "304" ? "unchanged" : what);
+    phone.pulse(messages);
+  }
+  if (isOver && what === "marks" && status === "200") {
+    if (isUpTo) phone.markedUpTo(messages[0]);
+    else phone.marked(messages);
+  }
+  if (isOver && status !== "none") trouble("phone", "");
+}
+
+/** What keeps the phone or the readers from the server, until there is nothing. */
+const troubles = { phone: "", readers: "" };
+function trouble(whose, says) {
+  troubles[whose] = says;
+  const all = [...new Set(Object.values(troubles))].filter(Boolean).join(" ");
+  write(element("status"), all);
+}
+
+const chosen = (name) => document.querySelector(`[name=${name}]:checked`).value;
+
+/** A new client of the SDK, as the switch says. */
+function begin() {
+  const strategy = STRATEGIES[chosen("strategy")];
+  const { environment, source } = strategy.options();
+  const looks = new Looks(environment, strategy.isEndless ? Infinity : forMs);
+  void client?.close();
+  client = createClient({
+    url: location.origin,
+    user: SENDER,
+    fetch: meter.fetch,
+    environment: looks,
+    ...(source && { source }),
+    onError: ({ code, message }) => trouble("phone", code === "network" ? NO_ANSWER : `The server says: ${message}`),
+  });
+  conversation = client.conversation(conversationId);
+  conversation.badge().catch(() => {});
+  phone.use(conversation, looks, strategy.word);
+}
+
+function reset() {
+  meter.reset();
+  push.reset();
+  timeline.clear();
+  wire.clear();
+}
+
+const heard = {
+  ready({ history, seen, id, poll }) {
+    push = new Push(id, MEMBERS - 1, poll);
+    forMs = poll.for_ms;
+    phone.begin(history, seen);
+    begin();
+    element("send").disabled = false;
+  },
+  said: ({ message }) => phone.said(message),
+  registered: ({ messages }) => phone.registered(messages),
+  read({ rises }) {
+    rises.forEach((rise) => push.rose(rise));
+    timeline.pushed(rises.reduce((sum, { from, to }) => sum + to - from, 0));
+  },
+  trouble: ({ says }) => trouble("readers", says),
+  well: () => trouble("readers", ""),
+};
+world.addEventListener("message", ({ data }) => heard[data.kind](data));
+
+/** Has a switch say what is chosen, and tells when that changes. */
+function switches(name, choices, changed) {
+  const say = () => write(element(`${name}-says`), choices[chosen(name)].says);
+  element(name).addEventListener("change", () => {
+    say();
+    changed(chosen(name));
+  });
+  say();
+}
+
+switches("strategy", STRATEGIES, () => {
+  if (client) begin();
+  reset();
+});
+switches("behaviour", HABITS, (behaviour) => world.postMessage({ kind: "behave", behaviour }));
+
+let next = 0;
+function suggest() {
+  element("text").value = NEXT[next++ % NEXT.length];
+}
+element("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = element("text").value.trim();
+  if (!text) return;
+  world.postMessage({ kind: "send", text });
+  suggest();
+});
+element("reset").addEventListener("click", reset);
+
+/** Tells those who cannot see it that pulls begin and stop. */
+let lastState = "";
+let stateTimer;
+function announce(state) {
+  if (state === lastState) return;
+  lastState = state;
+  clearTimeout(stateTimer);
+  stateTimer = setTimeout(() => write(element("announcer"), element("state").textContent), ANNOUNCED_MS);
+}
+
+setInterval(() => {
+  wire.show(meter, push);
+  timeline.show(meter.radio, push.radio);
+  dialog.show();
+  if (client) announce(phone.look());
+}, TICK_MS);
+
+const isStill = matchMedia("(prefers-reduced-motion: reduce)");
+let drawnAt = 0;
+function draw(now) {
+  if (!isStill.matches || now - drawnAt > 1_000) {
+    timeline.move();
+    drawnAt = now;
+  }
+  requestAnimationFrame(draw);
+}
+requestAnimationFrame(draw);
+
+addEventListener("pagehide", () => {
+  void fetch(`/v1/conversations/${conversationId}`, { method: "DELETE", keepalive: true }).catch(() => {});
+});
+// A page that comes back from the browser's cache has lost its chat.
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+
+suggest();
+world.postMessage({ kind: "begin", conversation: conversationId, behaviour: chosen("behaviour") });
