@@ -10,6 +10,8 @@ use super::{
 const CHAT: &str = "https://chat.example";
 /// As the tests' client names the server.
 const OWN: &str = "http://test";
+/// No body, and so nothing that a browser would ask about first.
+const RESET: &str = "/v1/conversations/c/messages/m/reset";
 const PULL: &str = "/v1/conversations/c/receipts?message=m";
 
 async fn server() -> (Running, Client) {
@@ -57,8 +59,6 @@ async fn where_there_are_no_keys_a_page_of_another_origin_changes_nothing() {
     let (_running, mut client) = server().await;
     client.put("/v1/conversations/c/members", r#"{"members":["alice","bob"]}"#).await.expect(200);
     client.put("/v1/conversations/c/messages/m", r#"{"sender":"alice"}"#).await.expect(201);
-    // No body, and so nothing that a browser would ask about first.
-    const RESET: &str = "/v1/conversations/c/messages/m/reset";
     for origin in ["https://evil.example", "null", "", "http://127.0.0.1:1", "https://chat.example.evil"] {
         client.send("POST", RESET, &[("origin", origin)], None).await.refuses(Code::NotAllowed);
     }
