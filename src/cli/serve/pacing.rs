@@ -38,7 +38,9 @@ struct Pacing {
 
 impl Pacing {
     fn begin(ledger: Ledger, stretch: Stretch, metrics: Arc<Metrics>) -> Self {
-        metrics.paced(Duration::from_millis(stretch.every_ms()), &Load::default());
+        let base = Duration::from_millis(stretch.every_ms());
+        metrics.paced_from(base);
+        metrics.paced(base, &Load::default());
         Self { ledger, told_ms: stretch.every_ms(), stretch, metrics }
     }
 
