@@ -11,6 +11,7 @@ mod replay;
 mod serve;
 mod simulate;
 mod token;
+mod top;
 pub mod trace;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
@@ -45,6 +46,8 @@ enum Command {
     Replay(replay::Args),
     /// Play the ways to bring receipts to senders side by side, and compare what each costs and how fresh it is
     Simulate(simulate::Args),
+    /// Show the main figures of a server that runs, live
+    Top(top::Args),
     /// Check a data directory offline: is all there that was answered?
     Check(check::Args),
     /// Measure what a server takes of this machine: disk, memory, starts
@@ -68,6 +71,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Token(args) => token::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
