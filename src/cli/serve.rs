@@ -111,8 +111,8 @@ pub(super) fn run(args: Args) -> ExitCode {
     if args.print_config {
         return hand_over(config.effective().trim_end());
     }
-    let watchers = config.metrics_listen.as_ref().map_or(0, |_| Server::FIGURES_CONNECTIONS);
-    if let Err(error) = open_files::allow(config.connections_max + watchers) {
+    let figures = config.metrics_listen.as_ref().map(|_| Server::FIGURES_CONNECTIONS);
+    if let Err(error) = open_files::allow_beside(config.connections_max, figures) {
         complain(&error);
         return ExitCode::from(EXIT_USAGE);
     }

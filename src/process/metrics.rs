@@ -67,6 +67,8 @@ pub struct Metrics {
     connections_refused: Family<At, Counter>,
     requests_refused: Family<At, Counter>,
     marks: Family<Came, Counter>,
+    /// Those of each outcome, at hand.
+    marked: [Counter; OUTCOMES.len()],
     streams: Gauge,
     streams_refused: Family<At, Counter>,
     stream_events: Counter,
@@ -92,6 +94,7 @@ impl Metrics {
         // 250 microseconds to 8 seconds.
         let histogram: fn() -> Histogram =
             || Histogram::new([0.000_25, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0, 8.0]);
+        let marks = Family::<Came, Counter>::default();
         let mut metrics = Self {
             registry: Registry::with_prefix("seenby"),
             requests: Family::default(),
@@ -101,7 +104,8 @@ impl Metrics {
             connections: Gauge::default(),
             connections_refused: Family::default(),
             requests_refused: Family::default(),
-            marks: Family::default(),
+            marked: OUTCOMES.map(|outcome| marks.get_or_create(&Came { outcome }).clone()),
+            marks,
             streams: Gauge::default(),
             streams_refused: Family::default(),
             stream_events: Counter::default(),
@@ -126,9 +130,6 @@ impl Metrics {
     fn show_labels(&self) {
         for limit in Limit::ALL {
             drop(self.refusals(limit));
-        }
-        for outcome in OUTCOMES {
-            drop(self.marks.get_or_create(&Came { outcome }));
         }
     }
 
@@ -229,10 +230,8 @@ impl Metrics {
 
     /// Marks were taken: messages that their reader had not read before, had read before, and that were refused.
     pub fn marked(&self, new: usize, already: usize, refused: usize) {
-        for (outcome, count) in OUTCOMES.into_iter().zip([new, already, refused]) {
-            if count > 0 {
-                self.marks.get_or_create(&Came { outcome }).inc_by(count as u64);
-            }
+        for (counter, count) in self.marked.iter().zip([new, already, refused]) {
+            counter.inc_by(count as u64);
         }
     }
 

@@ -156,7 +156,9 @@ impl<'a> Figures<'a> {
     /// The same of whatever is made of counters; none if it fell, as with a server that has begun anew.
     fn a_second(&self, of: impl Fn(&Exposition) -> Option<f64>) -> Option<f64> {
         let before = self.before?;
-        let (from, to) = (of(&before.shown)?, of(&self.look.shown)?);
+        let to = of(&self.look.shown)?;
+        // What had not happened yet may not have been shown.
+        let from = of(&before.shown).unwrap_or_default();
         let took = self.look.at.duration_since(before.at).as_secs_f64();
         (to >= from && took > 0.0).then(|| (to - from) / took)
     }
