@@ -347,7 +347,7 @@ fn a_check_says_what_a_start_would_find() {
     assert!(String::from_utf8(nothing.stderr).unwrap().contains(text));
 
     let server = Running::start(|command, _| {
-        command.env("SEENBY_DATA", &data);
+        command.env("SEENBY_DATA", &data).env("SEENBY_LISTEN", "127.0.0.1:0");
     });
     let busy = output(&mut seenby(&["check", text]));
     assert_eq!(busy.status.code(), Some(1));
