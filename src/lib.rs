@@ -8,7 +8,7 @@
 //! Dependencies point down only; a test reads the sources and says so (`tests/it/tidy`).
 //!
 //! ```text
-//! cli        serve, backup, restore, replay, bench …   may use all below
+//! cli        serve, backup, restore, replay, top …     may use all below
 //! http       the wire: routes, problems, limits        never the store
 //! access     who calls: API keys, user tokens, their files
 //! client     the wire from the other side              shapes only

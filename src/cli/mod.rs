@@ -15,6 +15,7 @@ mod serve;
 mod simulate;
 mod source;
 mod token;
+mod top;
 pub mod trace;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
@@ -55,6 +56,8 @@ enum Command {
     Restore(restore::Args),
     /// Look into a store or a backup: sizes, a conversation, a message
     Inspect(inspect::Args),
+    /// Show the main figures of a server that runs, live
+    Top(top::Args),
     /// Check a data directory offline: is all there that was answered?
     Check(check::Args),
     /// Measure what a server takes of this machine: disk, memory, starts
@@ -81,6 +84,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Bench(args) => bench::run(&args),
     }

@@ -8,7 +8,7 @@ mod upkeep;
 
 use std::{error::Error, io, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
-use tokio::{net, runtime};
+use tokio::{net, runtime, sync::oneshot, task::JoinHandle};
 
 use super::{EXIT_USAGE, complain, hand_over, print_line};
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
         clock::Clock,
         config::{self, Config, ListenAddress},
         etag_key,
-        listen::{self, Bound, ListenError, Listener},
+        listen::{self, Bound, ListenError, Listener, SocketFile},
         metrics::Metrics,
         open_files, shutdown, systemd, telemetry,
     },
@@ -34,6 +34,7 @@ Examples:
   seenby serve --data /var/lib/seenby --listen 127.0.0.1:7400 --retention 30d
   seenby serve --listen unix:/run/seenby/socket --log warn --log-format text
   seenby serve --listen 0.0.0.0:7400 --api-keys api.keys --token-keys tokens.jwks
+  seenby serve --api-keys api.keys --metrics-listen 127.0.0.1:7401
   SEENBY_POLL_EVERY=5s seenby serve --config /etc/seenby/config.toml
   seenby serve --print-default-config > config.toml
   seenby serve --config config.toml --check-config
@@ -111,7 +112,8 @@ pub(super) fn run(args: Args) -> ExitCode {
     if args.print_config {
         return hand_over(config.effective().trim_end());
     }
-    if let Err(error) = open_files::allow(config.connections_max) {
+    let figures = config.metrics_listen.as_ref().map(|_| Server::FIGURES_CONNECTIONS);
+    if let Err(error) = open_files::allow_beside(config.connections_max, figures) {
         complain(&error);
         return ExitCode::from(EXIT_USAGE);
     }
@@ -136,9 +138,16 @@ pub(super) fn run(args: Args) -> ExitCode {
             return ExitCode::from(if usage { EXIT_USAGE } else { 1 });
         }
     };
+    let figures = match config.metrics_listen.as_ref().map(listen::bind).transpose() {
+        Ok(figures) => figures,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::FAILURE;
+        }
+    };
     telemetry::start(&config.log, config.log_format);
     shutdown::abort_on_panic(&[embedded::BASE_THREAD]);
-    match serve(&config, keys, bound) {
+    match serve(&config, keys, bound, figures) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -183,9 +192,14 @@ fn reload_keys(keys: &Keyring) {
     systemd::ready();
 }
 
-fn serve(config: &Config, keys: Arc<Keyring>, bound: Bound) -> Result<bool, Box<dyn Error>> {
+fn serve(
+    config: &Config,
+    keys: Arc<Keyring>,
+    bound: Bound,
+    figures: Option<Bound>,
+) -> Result<bool, Box<dyn Error>> {
     let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(serve_until_stopped(config, keys, bound));
+    let served = runtime.block_on(serve_until_stopped(config, keys, bound, figures));
     runtime.shutdown_timeout(STRAGGLERS_TIMEOUT);
     served
 }
@@ -195,6 +209,7 @@ async fn serve_until_stopped(
     config: &Config,
     keys: Arc<Keyring>,
     bound: Bound,
+    figures: Option<Bound>,
 ) -> Result<bool, Box<dyn Error>> {
     let stop = shutdown::requested()?;
     let reloaded = keys.clone();
@@ -205,18 +220,17 @@ async fn serve_until_stopped(
     let ledger = Ledger::new(Arc::new(store), config.retention(), config.pace(), Limits::default())
         .with_etag_key(etag_key(&config.data)?);
     let Bound { listener, address, file } = bound;
-    let listener = match listener {
-        Listener::Tcp(listener) => http::Listener::Tcp(net::TcpListener::from_std(listener)?),
-        Listener::Unix(listener) => http::Listener::Unix(net::UnixListener::from_std(listener)?),
-    };
+    let listener = accepting(listener)?;
     let sweep = upkeep::spawn_sweep(ledger.clone(), Clock::System, config.sweep_every);
     let metrics = Arc::new(Metrics::new());
     let pace = pacing::spawn(ledger.clone(), config.stretch(), metrics.clone());
     let control = control::start(&config.data, ledger.clone(), metrics.clone());
+    let look = upkeep::spawn_look(metrics.clone(), config.data.clone());
     let server = Server::new(ledger.clone(), Clock::System, http_limits(config), metrics)
         .with_access(keys, config.visibility)
         .with_origins(&config.cors_origin.0)
         .with_demo(config.demo);
+    let figures = figures.map(|bound| Figures::serve(bound, &server)).transpose()?;
 
     // Connections wait in the listener's queue already.
     print_line(&format!("seenby listening on {address}"));
@@ -238,12 +252,52 @@ async fn serve_until_stopped(
     drop((file, control));
     sweep.abort();
     pace.abort();
+    look.abort();
     if let Some(alive) = alive {
         alive.abort();
     }
-    ledger.close().await?;
+    let closed = ledger.close().await;
+    if let Some(figures) = figures {
+        figures.end().await;
+    }
+    closed?;
     tracing::info!("stopped");
     Ok(answered)
+}
+
+fn accepting(listener: Listener) -> io::Result<http::Listener> {
+    Ok(match listener {
+        Listener::Tcp(listener) => http::Listener::Tcp(net::TcpListener::from_std(listener)?),
+        Listener::Unix(listener) => http::Listener::Unix(net::UnixListener::from_std(listener)?),
+    })
+}
+
+/// The listener for figures alone. It goes last, so that whoever watches the server sees it go.
+struct Figures {
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<http::Drained>,
+    _file: Option<SocketFile>,
+}
+
+impl Figures {
+    /// Serves the figures of `server` there.
+    fn serve(bound: Bound, server: &Server) -> io::Result<Self> {
+        let Bound { listener, address, file } = bound;
+        tracing::info!("figures are at {address}, /metrics");
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        let figures = Arc::new(server.figures());
+        // Nobody who only looks holds up the end.
+        let served = http::serve(accepting(listener)?, figures, stopped, Duration::ZERO);
+        Ok(Self { stop, served: tokio::spawn(served), _file: file })
+    }
+
+    async fn end(self) {
+        let _ = self.stop.send(());
+        let _ = self.served.await;
+    }
 }
 
 /// Receipts are worth a start without a secret that lasts: what it costs is one full answer to each client.

@@ -79,6 +79,15 @@ impl Client {
         Ok(answer.status == StatusCode::OK)
     }
 
+    /// What the server shows of itself, in the text format of its metrics: `GET /metrics`.
+    pub async fn metrics(&self) -> Result<String, ClientError> {
+        let answer = self.send(self.request(&Method::GET, "/metrics"), Bytes::new()).await?;
+        if !answer.status.is_success() {
+            return Err(answer.into_error());
+        }
+        String::from_utf8(answer.body.to_vec()).map_err(|error| answer.unreadable(error.to_string()))
+    }
+
     /// `GET`, for a JSON answer.
     pub(super) async fn get<A: DeserializeOwned>(&self, target: &Target) -> Result<A, ClientError> {
         self.send(self.request(&Method::GET, target.as_str()), Bytes::new()).await?.read()

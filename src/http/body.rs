@@ -15,7 +15,10 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{HttpLimits, problem::Failure, query::shown};
-use crate::wire::{Code, Object};
+use crate::{
+    process::metrics::Limit,
+    wire::{Code, Object},
+};
 
 /// The bytes that all bodies together may still take, those of requests and those of answers, and heads over HTTP/2.
 pub(super) type BodyBudget = Arc<Semaphore>;
@@ -63,7 +66,7 @@ pub(super) async fn collect(
         .unwrap_or_else(|_| {
             let detail =
                 format!("the body was not there within {}", humantime::format_duration(limits.body_timeout));
-            Err(Failure::new(Code::TooSlow, detail).closes())
+            Err(Failure::over(Limit::BodyTime, Code::TooSlow, detail).closes())
         })
 }
 
@@ -137,8 +140,8 @@ fn take(budget: &BodyBudget, bytes: usize) -> Result<Option<OwnedSemaphorePermit
     }
     let permit =
         u32::try_from(bytes).ok().and_then(|bytes| budget.clone().try_acquire_many_owned(bytes).ok());
-    let full = || Failure::new(Code::Overloaded, "as many bytes of bodies are under way as the server holds");
-    permit.map(Some).ok_or_else(|| full().closes())
+    let full = "as many bytes of bodies are under way as the server holds";
+    permit.map(Some).ok_or_else(|| Failure::over(Limit::Bodies, Code::Overloaded, full).closes())
 }
 
 /// Takes the bytes of a head or an answer out of the budget, until what is returned is dropped.
@@ -151,7 +154,8 @@ pub(super) fn hold(
 }
 
 fn too_large(limits: &HttpLimits) -> Failure {
-    Failure::new(Code::BodyTooLarge, format!("a body has at most {} bytes", limits.body_bytes_max)).closes()
+    let detail = format!("a body has at most {} bytes", limits.body_bytes_max);
+    Failure::over(Limit::Body, Code::BodyTooLarge, detail).closes()
 }
 
 impl From<Bytes> for Collected {

@@ -30,7 +30,7 @@ use super::{
     watch::{Phase, Watch},
     watched::Watched,
 };
-use crate::wire::Code;
+use crate::{process::metrics::Limit, wire::Code};
 
 /// What a client that speaks HTTP/2 with prior knowledge sends first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -66,7 +66,7 @@ pub(super) async fn run(server: Arc<Server>, stream: Socket, stop: watch::Receiv
             serve_http1(&server, io, &watch, stop).await;
         }
         Err(_) if watch.phase() == Phase::Head => {
-            say(&server, io.into_stream(), too_slow(&server)).await;
+            refuse(&server, io.into_stream(), too_slow(&server)).await;
         }
         Ok(Err(_)) | Err(_) => {}
     }
@@ -125,7 +125,10 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
                 return Poll::Ready(End::Done(done));
             }
         }
-        poll_deadline(server, watch, timer.as_mut(), cx).map(|()| End::TimedOut)
+        poll_deadline(server, watch, timer.as_mut(), cx).map(|()| {
+            cut_streams(server, watch, stops);
+            End::TimedOut
+        })
     })
     .await;
     watch.leave_line();
@@ -134,10 +137,10 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
     let begun = watch.phase() == Phase::Head || !parts.read_buf.is_empty();
     match end {
         End::TimedOut if begun && watch.phase() != Phase::Answered => {
-            say(server, stream, too_slow(server)).await;
+            refuse(server, stream, too_slow(server)).await;
         }
         End::TimedOut => {}
-        End::Done(Err(error)) if watch.withheld() => say(server, stream, unreadable(server, &error)).await,
+        End::Done(Err(error)) if watch.withheld() => refuse(server, stream, unreadable(server, &error)).await,
         End::Done(_) if stopped_idle || watch.hung_up() => {}
         End::Done(_) => linger(server, stream).await,
     }
@@ -162,6 +165,15 @@ fn poll_deadline(
         if timer.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
+    }
+}
+
+/// The deadline of a connection has passed: with it end the streams that it carries. When the server goes, that is not
+/// the client's doing.
+fn cut_streams(server: &Server, watch: &Watch, stops: bool) {
+    let streams = watch.streaming();
+    if streams > 0 && !stops {
+        server.metrics.streams_cut(streams);
     }
 }
 
@@ -195,7 +207,7 @@ async fn serve_http2(server: &Arc<Server>, mut io: Watched, watch: &Arc<Watch>, 
         if connection.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        poll_deadline(server, watch, timer.as_mut(), cx)
+        poll_deadline(server, watch, timer.as_mut(), cx).map(|()| cut_streams(server, watch, stops))
     })
     .await;
     watch.leave_line();
@@ -223,7 +235,7 @@ fn service(server: Arc<Server>, watch: Arc<Watch>) -> impl Fn(Request<Incoming>)
 
 fn too_slow(server: &Server) -> Failure {
     let within = humantime::format_duration(server.limits.head_timeout);
-    Failure::new(Code::TooSlow, format!("the head was not there within {within}"))
+    Failure::over(Limit::HeadTime, Code::TooSlow, format!("the head was not there within {within}"))
 }
 
 /// What hyper could not read, as a problem document.
@@ -235,9 +247,19 @@ fn unreadable(server: &Server, error: &hyper::Error) -> Failure {
     }
 }
 
+/// Counts a request that could not be read as one, and says why.
+async fn refuse(server: &Server, stream: Socket, failure: Failure) {
+    if let Some(limit) = failure.limit() {
+        server.metrics.refused(limit);
+    }
+    say(server, stream, failure).await;
+}
+
 /// Says why the connection ends, and ends it.
 pub(super) async fn say(server: &Server, mut stream: Socket, failure: Failure) {
-    let bytes = failure.into_bytes(server.clock.now());
+    let (request, code) = (server.request_ids.next(), failure.code());
+    tracing::debug!(%request, %code, status = code.status(), "refused before there was a request");
+    let bytes = failure.into_bytes(request, server.clock.now());
     let written = timeout(server.limits.linger_timeout, stream.write_all(&bytes)).await;
     if matches!(written, Ok(Ok(()))) {
         linger(server, stream).await;

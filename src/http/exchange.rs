@@ -3,7 +3,7 @@
 //! The order is part of the contract: 404 and 405, then 401 and 403, 429, 413, 415, 400. A call's own checks are in the
 //! file of its family.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use hyper::{
     HeaderMap, Method, Request, Response, Version,
@@ -25,12 +25,15 @@ use super::{
     query::Query,
     receipts,
     route::{self, Access, Call, Found, Ids, Route},
-    stream, users,
+    stream,
+    trail::{RequestId, Trail},
+    users,
     watch::InFlight,
 };
 use crate::{
     access::Caller,
     domain::{ConversationId, MessageId, Timestamp, UserId, Viewer},
+    process::metrics::Limit,
     receipts::{Half, Ledger},
     wire::Code,
 };
@@ -109,7 +112,7 @@ pub(super) async fn answer(
     request: Request<Incoming>,
     in_flight: InFlight,
 ) -> Response<Sealed> {
-    let begun = Instant::now();
+    let id = server.request_ids.next();
     let (head, body) = request.into_parts();
     let found = find(&server, &head);
     let template = match &found {
@@ -118,20 +121,27 @@ pub(super) async fn answer(
         Found::Methods(path, _) => path,
         Found::Nothing => "none",
     };
-    let outcome = in_turn(&server, &head, found, body, &in_flight).await;
+    let mut trail = Trail::begin(id, &head.method, template);
+    let outcome = in_turn(&server, &head, found, body, (&in_flight, &mut trail)).await;
     let held = outcome.and_then(|response| {
         let held = body::hold(&server.bodies, response.body().bytes().len(), head.version)?;
         Ok((response, held))
     });
-    let (mut response, held) = held.unwrap_or_else(|failure| (refused(failure, head.version), None));
+    let (mut response, held) =
+        held.unwrap_or_else(|failure| (refused(&server, failure, head.version, id), None));
     server.cors.answer(&head.method, &head.headers, &mut response);
-    server.metrics.answered(template, response.status().as_u16(), begun.elapsed());
+    let status = response.status().as_u16();
+    let took = trail.end(status, response.body().bytes().len());
+    server.metrics.answered(trail.route, status, took);
     answer::seal(response, &head.method, in_flight, held)
 }
 
-/// The demo has what the table of routes has not.
+/// The demo has what the table of routes has not, and a listener of its own for figures has little of it.
 fn find(server: &Server, head: &Parts) -> Found {
     let path = head.uri.path();
+    if server.has_figures_alone && !health::FIGURES.contains(&path) {
+        return Found::Nothing;
+    }
     match route::find(&head.method, path) {
         Found::Nothing if server.has_demo => demo::find(&head.method, path),
         found => found,
@@ -144,17 +154,20 @@ async fn in_turn(
     head: &Parts,
     found: Found,
     body: Incoming,
-    in_flight: &InFlight,
+    (in_flight, trail): (&InFlight, &mut Trail),
 ) -> Outcome {
     let length = check_head(head, server.limits.head_bytes_max)?;
     let _held = body::hold(&server.bodies, length, head.version)?;
     in_flight.turn().await;
-    dispatch(server, head, found, body).await
+    dispatch(server, head, found, body, trail).await
 }
 
-fn refused(failure: Failure, version: Version) -> Response<Content> {
+fn refused(server: &Server, failure: Failure, version: Version, id: RequestId) -> Response<Content> {
+    if let Some(limit) = failure.limit() {
+        server.metrics.refused(limit);
+    }
     let closes = failure.must_close() && version < Version::HTTP_2;
-    let mut response = failure.into_response();
+    let mut response = failure.into_response(id);
     if closes {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -192,10 +205,10 @@ fn check_head(head: &Parts, bytes_max: usize) -> Result<usize, Failure> {
 /// What a head over the limit is told.
 pub(super) fn head_too_large(bytes_max: usize) -> Failure {
     let detail = format!("a head has at most {bytes_max} bytes, and {HEAD_FIELDS_MAX} fields");
-    Failure::new(Code::HeaderTooLarge, detail)
+    Failure::over(Limit::Head, Code::HeaderTooLarge, detail)
 }
 
-async fn dispatch(server: &Server, head: &Parts, found: Found, body: Incoming) -> Outcome {
+async fn dispatch(server: &Server, head: &Parts, found: Found, body: Incoming, trail: &mut Trail) -> Outcome {
     let (route, ids) = match found {
         Found::Route(route, ids) => (route, ids),
         Found::File(file) => return Ok(demo::answer(file)),
@@ -206,7 +219,7 @@ async fn dispatch(server: &Server, head: &Parts, found: Found, body: Incoming) -
         }
         Found::Nothing => return Err(Failure::new(Code::NoSuchRoute, Code::NoSuchRoute.explanation())),
     };
-    let caller = authorize(server, head, route, &ids)?;
+    let caller = authorize(server, head, route, &ids, trail)?;
     let body = if route.takes_body {
         let limits = body_limits(server.limits, &caller);
         body::check_length(&head.headers, &limits)?;
@@ -228,11 +241,19 @@ fn body_limits(limits: HttpLimits, caller: &Caller) -> HttpLimits {
 }
 
 /// Who calls, if the call is theirs to make, and now.
-fn authorize(server: &Server, head: &Parts, route: &Route, ids: &Ids) -> Result<Caller, Failure> {
+fn authorize(
+    server: &Server,
+    head: &Parts,
+    route: &Route,
+    ids: &Ids,
+    trail: &mut Trail,
+) -> Result<Caller, Failure> {
     if route.access == Access::Open {
+        trail.called_by(&Caller::Anybody);
         return Ok(Caller::Anybody);
     }
     let caller = auth::caller(&server.keys, &head.headers, server.clock.now())?;
+    trail.called_by(&caller);
     if matches!(caller, Caller::Anybody) && !head.method.is_safe() && !server.cors.lets_in(head) {
         let detail = "a page of another origin may not change anything where there are no keys; --cors-origin lets it in";
         return Err(Failure::new(Code::NotAllowed, detail));
@@ -241,7 +262,8 @@ fn authorize(server: &Server, head: &Parts, route: &Route, ids: &Ids) -> Result<
     let counted = server.rates.check(&caller);
     auth::permit(route.access, &caller, ids.get(1).and_then(Option::as_deref))?;
     counted.map_err(|wait| {
-        Failure::new(Code::TooManyRequests, Code::TooManyRequests.explanation()).retry_after(wait)
+        let limit = if matches!(caller, Caller::User(_)) { Limit::UserRate } else { Limit::AppRate };
+        Failure::over(limit, Code::TooManyRequests, Code::TooManyRequests.explanation()).retry_after(wait)
     })?;
     Ok(caller)
 }

@@ -38,7 +38,7 @@ pub fn requests(server: &Server, bytes: &[u8]) {
         let Poll::Ready(outcome) = answer.poll(&mut Context::from_waker(Waker::noop())) else {
             panic!("{head:?} is not answered at once")
         };
-        check(&head, &outcome.unwrap_or_else(super::problem::Failure::into_response));
+        check(&head, &outcome.unwrap_or_else(|failure| failure.into_response(server.request_ids.next())));
     }
 }
 

@@ -18,6 +18,9 @@ use super::{
 };
 use crate::wire::Code;
 
+/// What a listener of its own for figures has.
+pub(super) const FIGURES: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
+
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// `GET /healthz`: the process lives.
@@ -38,7 +41,8 @@ pub(super) fn ready(exchange: &Exchange<'_>) -> Outcome {
 
 /// `GET /metrics`
 pub(super) fn metrics(exchange: &Exchange<'_>) -> Outcome {
-    let text = exchange.server.metrics.scrape(&exchange.ledger().vitals()).map_err(Failure::internal)?;
+    let text = exchange.server.metrics.scrape(&exchange.ledger().vitals(), exchange.now);
+    let text = text.map_err(Failure::internal)?;
     Ok(answer::text("application/openmetrics-text; version=1.0.0; charset=utf-8", text))
 }
 

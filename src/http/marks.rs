@@ -28,6 +28,7 @@ pub(super) async fn mark(exchange: &Exchange<'_>) -> Outcome {
     let read = read(exchange, Place::Top, &entry)?;
     let mark = Mark { conversation, reader, read, by: auth::role(&exchange.caller) };
     let marked = exchange.ledger().mark(mark, exchange.now).await?;
+    exchange.server.metrics.marked(marked.marked, marked.already, marked.refused.len());
     answer::json(&MarkResponse {
         marked: marked.marked,
         already: marked.already,
@@ -63,6 +64,7 @@ pub(super) async fn mark_bulk(exchange: &Exchange<'_>) -> Outcome {
         })
         .collect::<Result<_, Failure>>()?;
     let bulk = exchange.ledger().mark_bulk(marks, exchange.now).await?;
+    exchange.server.metrics.marked(bulk.marked, bulk.already, bulk.refused.len());
     let refused = bulk.refused.into_iter();
     answer::json(&BulkMarkResponse {
         marked: bulk.marked,

@@ -9,6 +9,7 @@
 //! auth         who calls, and whether the call is theirs to make; `rates`: how often
 //! marks …      one file a family: wire shape -> domain -> `receipts::Ledger` -> wire shape
 //! problem      or else why not, as a problem document
+//! trail        the request's id, which its problem and its line in the log have
 //! demo         no call: the files of a page, where the server is told to have it
 //! ```
 //!
@@ -24,6 +25,7 @@ mod line;
 mod listener;
 mod rates;
 mod shares;
+mod trail;
 mod watch;
 mod watched;
 

@@ -10,9 +10,10 @@ use hyper::{
     header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::answer::Content;
+use super::{answer::Content, trail::RequestId};
 use crate::{
     domain::{MessageId, Refusal, Timestamp},
+    process::metrics::Limit,
     receipts::StoreError,
     wire::{Code, MessageRefused, Problem},
 };
@@ -23,6 +24,7 @@ pub(super) struct Failure {
     code: Code,
     detail: Cow<'static, str>,
     log: Option<String>,
+    limit: Option<Limit>,
     allow: Option<String>,
     challenges: bool,
     retry_after_s: Option<u64>,
@@ -36,11 +38,17 @@ impl Failure {
             code,
             detail: detail.into(),
             log: None,
+            limit: None,
             allow: None,
             challenges: false,
             retry_after_s: None,
             closes: false,
         }
+    }
+
+    /// A failure at a limit, which is counted.
+    pub(super) fn over(limit: Limit, code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { limit: Some(limit), ..Self::new(code, detail) }
     }
 
     /// The server's own fault: the cause goes to the log alone.
@@ -77,8 +85,12 @@ impl Failure {
         self.closes
     }
 
+    /// The limit that the request was over, if it was over one.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        self.limit
+    }
+
     /// What the answer's `code` is.
-    #[cfg(test)]
     pub(super) fn code(&self) -> Code {
         self.code
     }
@@ -89,23 +101,24 @@ impl Failure {
         &self.detail
     }
 
-    fn document(&self) -> Vec<u8> {
+    fn document(&self, request: RequestId) -> Vec<u8> {
         let problem = Problem {
             r#type: format!("/problems/{}", self.code),
             title: self.code.title().to_owned(),
             status: self.code.status(),
             detail: self.detail.clone().into_owned(),
             code: self.code,
+            instance: Some(request.instance()),
         };
         serde_json::to_vec(&problem).expect("invariant: strings and a number are JSON")
     }
 
     /// The answer that says so; what is for the log is logged now.
-    pub(super) fn into_response(self) -> Response<Content> {
+    pub(super) fn into_response(self, request: RequestId) -> Response<Content> {
         if let Some(cause) = &self.log {
-            tracing::error!(%cause, "a request failed");
+            tracing::error!(%request, %cause, "a request failed");
         }
-        let mut response = Response::new(Content::Whole(self.document().into()));
+        let mut response = Response::new(Content::Whole(self.document(request).into()));
         *response.status_mut() =
             StatusCode::from_u16(self.code.status()).expect("invariant: the codes' statuses are statuses");
         let headers = response.headers_mut();
@@ -124,8 +137,8 @@ impl Failure {
     }
 
     /// The whole answer as HTTP/1.1 bytes, for where hyper cannot say it. The connection closes after it.
-    pub(super) fn into_bytes(self, now: Timestamp) -> Vec<u8> {
-        let document = self.document();
+    pub(super) fn into_bytes(self, request: RequestId, now: Timestamp) -> Vec<u8> {
+        let document = self.document(request);
         let status =
             StatusCode::from_u16(self.code.status()).expect("invariant: the codes' statuses are statuses");
         let retry_after =
@@ -204,9 +217,15 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         // The store has logged the cause where it met it.
         let code = match error {
-            StoreError::Unreadable => return Self::new(Code::StoreFailed, UNREADABLE),
+            StoreError::Unreadable => {
+                // For which request it was.
+                let log = Some(error.to_string());
+                return Self { log, ..Self::new(Code::StoreFailed, UNREADABLE) };
+            }
+            StoreError::Overloaded => {
+                return Self::over(Limit::Writes, Code::Overloaded, Code::Overloaded.explanation());
+            }
             StoreError::Failed => Code::StoreFailed,
-            StoreError::Overloaded => Code::Overloaded,
             StoreError::Closed => Code::NotReady,
         };
         Self::new(code, code.explanation())
@@ -246,6 +265,7 @@ pub(super) fn rfc3339(unix_s: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::trail::RequestIds;
 
     #[test]
     fn a_date_is_that_of_the_standards_example() {
@@ -275,7 +295,7 @@ mod tests {
 
     #[test]
     fn what_is_for_the_log_never_travels() {
-        let body = Failure::internal("/secret/path").into_response().into_body();
+        let body = Failure::internal("/secret/path").into_response(RequestIds::default().next()).into_body();
         assert!(!String::from_utf8_lossy(body.bytes()).contains("secret"));
     }
 }

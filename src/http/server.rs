@@ -23,11 +23,15 @@ use super::{
     reading::Reader,
     shares::{Share, Shares},
     stream::Streams,
+    trail::RequestIds,
 };
 use crate::{
     access::Keyring,
     domain::Visibility,
-    process::{clock::Clock, metrics::Metrics},
+    process::{
+        clock::Clock,
+        metrics::{Limit, Metrics},
+    },
     receipts::Ledger,
     wire::Code,
 };
@@ -44,6 +48,9 @@ pub struct Server {
     pub(super) visibility: Visibility,
     pub(super) cors: Cors,
     pub(super) has_demo: bool,
+    /// Whether it answers nothing but what shows how it is.
+    pub(super) has_figures_alone: bool,
+    pub(super) request_ids: Arc<RequestIds>,
     pub(super) rates: Rates,
     addresses: Arc<Shares<IpAddr>>,
     pub(super) streams: Streams,
@@ -52,7 +59,7 @@ pub struct Server {
     arrivals: Arrivals,
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
-    draining: watch::Sender<bool>,
+    draining: Arc<watch::Sender<bool>>,
 }
 
 impl Server {
@@ -71,6 +78,8 @@ impl Server {
             visibility: Visibility::default(),
             cors: Cors::default(),
             has_demo: false,
+            has_figures_alone: false,
+            request_ids: Arc::default(),
             rates: Rates::new(&limits),
             addresses: Arc::default(),
             streams: Streams::new(&limits),
@@ -79,7 +88,7 @@ impl Server {
             arrivals: Arrivals::new(&limits),
             connections: semaphore(limits.connections_max),
             refusals: semaphore(limits.refusals_max),
-            draining: watch::Sender::default(),
+            draining: Arc::default(),
         }
     }
 
@@ -101,6 +110,26 @@ impl Server {
     pub fn with_demo(self, has_demo: bool) -> Self {
         Self { has_demo, ..self }
     }
+
+    /// Another that answers `/metrics`, `/healthz` and `/readyz` of this one alone, to anybody, over at most
+    /// [`Server::FIGURES_CONNECTIONS`] connections. It tells of this one that it is on its way out.
+    #[must_use]
+    pub fn figures(&self) -> Self {
+        let limits = HttpLimits {
+            connections_max: Self::FIGURES_CONNECTIONS / 2,
+            refusals_max: Self::FIGURES_CONNECTIONS / 2,
+            ..self.limits
+        };
+        Self {
+            has_figures_alone: true,
+            request_ids: self.request_ids.clone(),
+            draining: self.draining.clone(),
+            ..Self::new(self.ledger.clone(), self.clock.clone(), limits, self.metrics.clone())
+        }
+    }
+
+    /// Connections that whoever asks for figures may take up, those among them that are being refused.
+    pub const FIGURES_CONNECTIONS: usize = 32;
 
     /// Whether the server is on its way out. It still answers what comes over connections that are open.
     pub(super) fn is_draining(&self) -> bool {
@@ -208,7 +237,9 @@ fn admit(
             });
         }
         Err(failure) => {
-            server.metrics.connection_refused();
+            if let Some(limit) = failure.limit() {
+                server.metrics.refused(limit);
+            }
             if let Ok(permit) = server.refusals.clone().try_acquire_owned() {
                 connections.spawn(async move {
                     connection::say(&server, stream, failure).await;
@@ -226,15 +257,15 @@ fn place(server: &Server, address: Option<IpAddr>) -> Result<Place, Failure> {
     let HttpLimits { connections_max, connections_per_address_max: most, .. } = server.limits;
     let counted = match address.filter(|_| most > 0) {
         Some(address) => Some(server.addresses.take(household(address), most).ok_or_else(|| {
-            Failure::new(Code::TooManyRequests, format!("{most} connections are open from this address"))
+            let detail = format!("{most} connections are open from this address");
+            Failure::over(Limit::AddressConnections, Code::TooManyRequests, detail)
         })?),
         None => None,
     };
-    let permit = server
-        .connections
-        .clone()
-        .try_acquire_owned()
-        .map_err(|_| Failure::new(Code::Overloaded, format!("{connections_max} connections are open")))?;
+    let permit = server.connections.clone().try_acquire_owned().map_err(|_| {
+        let detail = format!("{connections_max} connections are open");
+        Failure::over(Limit::Connections, Code::Overloaded, detail)
+    })?;
     Ok((permit, counted))
 }
 

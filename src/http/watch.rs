@@ -187,6 +187,11 @@ impl Watch {
         self.state().hung_up
     }
 
+    /// Answers under way that are streams.
+    pub(super) fn streaming(&self) -> usize {
+        self.state().streaming
+    }
+
     /// Whether hyper refused a head by itself.
     pub(super) fn withheld(&self) -> bool {
         self.state().withheld

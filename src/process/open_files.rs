@@ -19,7 +19,13 @@ pub struct TooFewFiles {
 
 /// Has the system allow as many open files as so many connections need, where it may be asked to.
 pub fn allow(connections: usize) -> Result<(), TooFewFiles> {
-    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(OTHERS);
+    allow_beside(connections, None)
+}
+
+/// The same where there is a listener for figures, which may have so many more.
+pub fn allow_beside(connections: usize, figures: Option<usize>) -> Result<(), TooFewFiles> {
+    let all = connections.saturating_add(figures.unwrap_or_default());
+    let needed = u64::try_from(all).unwrap_or(u64::MAX).saturating_add(OTHERS);
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());

@@ -18,8 +18,8 @@ pub use stream::{Change, Stream};
 
 // What calls take and answer, so that the wire names no store.
 pub use crate::store::{
-    Half, Mark, Marked, MessageReceipts, Read, ReadersPart, ReadersWanted, RosterPart, StoreError, Unread,
-    Vitals,
+    BOUNDS, Half, Mark, Marked, MessageReceipts, Read, ReadersPart, ReadersWanted, RosterPart, Spread,
+    StoreError, Unread, Vitals,
 };
 
 use std::sync::{

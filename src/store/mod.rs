@@ -12,10 +12,12 @@ mod changes;
 pub mod dump;
 pub mod embedded;
 pub mod model;
+mod spread;
 
 pub use changes::Changes;
+pub use spread::{BOUNDS, Spread};
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use crate::domain::{
     ConversationId, ExpiresAt, MessageId, Order, Receipts, Refusal, RegisterOutcome, Registration, Role,
@@ -168,6 +170,15 @@ pub struct Vitals {
     pub hot_bytes: u64,
     /// Bytes of page files on disk.
     pub page_bytes: u64,
+    /// How long commits took, in microseconds: from when all their writes were decided to when these could be seen.
+    pub commit_us: Spread,
+    /// How many writes were decided, made durable and answered together.
+    pub commit_writes: Spread,
+    /// When the first of the messages held expires, or has expired; none if there is none.
+    pub expires_first: Option<ExpiresAt>,
+    /// How long ago a checkpoint last found that nothing was left to do, or had done it, or the engine was opened; none
+    /// for an engine without any.
+    pub since_checkpoint: Option<Duration>,
 }
 
 /// The contract of an engine.

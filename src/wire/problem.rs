@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::present;
+
 /// The body of every answer of 400 and above: `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
@@ -18,6 +20,10 @@ pub struct Problem {
     pub detail: String,
     /// What a program tells problems apart by.
     pub code: Code,
+    /// The name of this one occurrence, which the server's log has too: `urn:seenby:request:…`. Nothing is to be had at it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[schemars(with = "String", regex(pattern = "^urn:seenby:request:[0-9a-f]{16}$"))]
+    pub instance: Option<String>,
 }
 
 macro_rules! codes {

@@ -9,7 +9,6 @@ use tokio::task::JoinHandle;
 use crate::{
     domain::Stretch,
     process::{
-        clock::Clock,
         load::{Load, Meter},
         metrics::Metrics,
     },
@@ -20,12 +19,10 @@ use crate::{
 pub(super) fn spawn(ledger: Ledger, stretch: Stretch, metrics: Arc<Metrics>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut meter = Meter::begin(&ledger.vitals());
-        let seen = metrics.clone();
         let mut pacing = Pacing::begin(ledger.clone(), stretch, metrics);
         loop {
             let (load, took) = meter.look(|| ledger.vitals()).await;
             pacing.look(load, took);
-            seen.checkpoints(ledger.vitals().checkpoints, Clock::System.now());
         }
     })
 }
@@ -41,7 +38,9 @@ struct Pacing {
 
 impl Pacing {
     fn begin(ledger: Ledger, stretch: Stretch, metrics: Arc<Metrics>) -> Self {
-        metrics.paced(Duration::from_millis(stretch.every_ms()), &Load::default());
+        let base = Duration::from_millis(stretch.every_ms());
+        metrics.paced_from(base);
+        metrics.paced(base, &Load::default());
         Self { ledger, told_ms: stretch.every_ms(), stretch, metrics }
     }
 

@@ -1,6 +1,7 @@
-//! What goes on by itself while a server serves: it gives up what has expired, and says that it is alive.
+//! What goes on by itself while a server serves: it gives up what has expired, looks at the machine, and says that it is
+//! alive.
 
-use std::time::Duration;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     task::JoinHandle,
@@ -8,7 +9,11 @@ use tokio::{
 };
 
 use crate::{
-    process::{clock::Clock, systemd},
+    process::{
+        clock::Clock,
+        metrics::{Machine, Metrics},
+        systemd,
+    },
     receipts::Ledger,
     store::StoreError,
 };
@@ -32,6 +37,33 @@ pub(super) fn spawn_sweep(ledger: Ledger, clock: Clock, every: Duration) -> Join
         }
     })
 }
+
+/// How often the machine is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Looks at the machine every so often. A disk that hangs is waited for, by nobody else.
+pub(super) fn spawn_look(metrics: Arc<Metrics>, data: PathBuf) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut ticks = interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut was_told = false;
+        loop {
+            ticks.tick().await;
+            let data = data.clone();
+            match tokio::task::spawn_blocking(move || Machine::look(&data)).await {
+                Ok(Ok(found)) => metrics.looked(&found),
+                Ok(Err(error)) if !was_told => {
+                    tracing::warn!(%error, "what the disk has left cannot be told");
+                    was_told = true;
+                }
+                Ok(Err(_)) => {}
+                // The runtime ends.
+                Err(_) => return,
+            }
+        }
+    })
+}
+
 /// Tells the service manager that the server is alive, for as long as writes get through: a sweep goes to the commit
 /// thread and back, as every write does, and writes nothing where nothing has expired. A store that failed is alive: it answers
 /// reads, which a restart on the same disk might not.

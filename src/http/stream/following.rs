@@ -3,6 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -16,7 +17,7 @@ use tokio::{
 use super::{COMMENT, ENDED, places::Place, receipts};
 use crate::{
     http::auth::Shown,
-    process::clock::Clock,
+    process::{clock::Clock, metrics::Metrics},
     receipts::{Change, Stream},
 };
 
@@ -26,6 +27,7 @@ pub(super) struct Following {
     pub(super) due: Option<Bytes>,
     pub(super) stream: Stream,
     pub(super) clock: Clock,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) shown: Shown,
     /// When the caller was last seen to be let in.
     pub(super) vetted_at: Instant,
@@ -134,6 +136,7 @@ impl Following {
 
     fn say(&mut self, change: &Change) -> Option<Bytes> {
         (self.spoke_at, self.told_at) = (Instant::now(), Instant::now());
+        self.metrics.stream_told();
         receipts(&change.etag, &change.changed, change.poll).ok()
     }
 

@@ -76,12 +76,18 @@ pub(super) async fn open(exchange: &Exchange<'_>) -> Outcome {
     }
     let place = server.streams.place(exchange)?;
     let changed: Vec<_> = screen.changed_since(since.as_ref()).collect();
-    // The client has all there is, and waits for a sign that it was heard.
-    let first = if changed.is_empty() { COMMENT } else { receipts(&screen.etag, changed, screen.poll)? };
+    let first = if changed.is_empty() {
+        // The client has all there is, and waits for a sign that it was heard.
+        COMMENT
+    } else {
+        server.metrics.stream_told();
+        receipts(&screen.etag, changed, screen.poll)?
+    };
     let events = Following {
         due: Some(first),
         stream,
         clock: server.clock.clone(),
+        metrics: server.metrics.clone(),
         shown: Shown::new(server.keys.clone(), exchange.caller.clone(), exchange.headers),
         vetted_at: Instant::now(),
         every: server.limits.stream_every,

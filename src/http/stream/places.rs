@@ -14,7 +14,7 @@ use crate::{
         problem::Failure,
         shares::{Share, Shares},
     },
-    process::metrics::Open,
+    process::metrics::{Limit, Open},
     wire::Code,
 };
 
@@ -50,24 +50,22 @@ impl Streams {
     pub(super) fn place(&self, exchange: &Exchange<'_>) -> Result<Place, Failure> {
         let (server, caller) = (exchange.server, &exchange.caller);
         let HttpLimits { streams_max, user_streams_max, .. } = server.limits;
-        let too_many = |detail: String| {
-            server.metrics.stream_refused();
-            Failure::new(Code::TooManyStreams, detail)
-        };
+        let too_many = |limit, detail: String| Failure::over(limit, Code::TooManyStreams, detail);
         let of_user = match caller {
-            Caller::User(user) if user_streams_max > 0 => Some(
-                self.users
-                    .take(user.clone(), user_streams_max)
-                    .ok_or_else(|| too_many(format!("{user_streams_max} streams of this user are open")))?,
-            ),
+            Caller::User(user) if user_streams_max > 0 => {
+                Some(self.users.take(user.clone(), user_streams_max).ok_or_else(|| {
+                    too_many(Limit::UserStreams, format!("{user_streams_max} streams of this user are open"))
+                })?)
+            }
             _ => None,
         };
         let of_all = self.all.clone().try_acquire_owned();
-        let of_all = of_all.map_err(|_| too_many(format!("{streams_max} streams are open")))?;
+        let of_all =
+            of_all.map_err(|_| too_many(Limit::Streams, format!("{streams_max} streams are open")))?;
         let of_connections = if exchange.version < Version::HTTP_2 {
             let others = "nearly all connections are streams, and the last are for other calls";
             let of_connections = self.with_connections.clone().try_acquire_owned();
-            Some(of_connections.map_err(|_| too_many(others.to_owned()))?)
+            Some(of_connections.map_err(|_| too_many(Limit::StreamConnections, others.to_owned()))?)
         } else {
             None
         };

@@ -73,6 +73,9 @@ settings! {
         /// same user may connect to. A listener inherited from systemd comes before this. Without access control
         /// only loopback addresses and socket files are taken.
         listen: ListenAddress = "127.0.0.1:7400";
+        /// Where else to listen, as `listen` is written, for /metrics, /healthz and /readyz alone, which anybody who can connect
+        /// there may have. On `listen`, /metrics needs an API key where there are keys.
+        metrics_listen: Option<ListenAddress> = "";
     }
     "Access" {
         /// A file of API keys, a line `name sha256-of-the-key` each, which `seenby keys new` makes. Read again at SIGHUP.
@@ -211,6 +214,11 @@ impl Config {
         if !self.listen.is_local() && !self.has_access_control() {
             return Err(bad_value(find(&self.chosen, "listen"), OPEN_WITHOUT_KEYS));
         }
+        if self.metrics_listen.as_ref().is_some_and(|address| !address.is_local())
+            && !self.has_access_control()
+        {
+            return Err(bad_value(find(&self.chosen, "metrics_listen"), FIGURES_WITHOUT_KEYS));
+        }
         Ok(())
     }
 
@@ -268,6 +276,11 @@ fn whole_ms(duration: Duration) -> u64 {
 /// Why a listener that other machines can reach is refused; continues a sentence that names it.
 pub const OPEN_WITHOUT_KEYS: &str = "can be reached from other machines, and there is no access control: anybody \
     could read and change everything. Give it --api-keys or --token-keys, or listen on loopback or on unix:PATH";
+
+/// The same of a listener for figures.
+const FIGURES_WITHOUT_KEYS: &str = "can be reached from other machines, and there is no access control: a server that is \
+    open to this machine alone shows nothing to others. Give it --api-keys or --token-keys, or listen on loopback or on \
+    unix:PATH";
 
 #[cfg(test)]
 mod tests;

@@ -91,6 +91,15 @@ impl Value for ListenAddress {
     }
 }
 
+/// An address that may be left out; left out it is empty.
+impl Value for Option<ListenAddress> {
+    const PLACEHOLDER: &'static str = ListenAddress::PLACEHOLDER;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Ok(None) } else { ListenAddress::parse(text).map(Some) }
+    }
+}
+
 impl Value for Duration {
     const PLACEHOLDER: &'static str = "DURATION";
 

@@ -193,13 +193,17 @@ impl Checkpointer {
         self.base.work().rest();
         match written {
             Ok(true) => {}
-            Ok(false) => return,
+            Ok(false) => {
+                self.pulse.checkpointed();
+                return;
+            }
             Err(error) => {
                 self.pulse.fail("the base could not be written", &error);
                 return;
             }
         }
         self.pulse.checkpoints.fetch_add(1, Ordering::Relaxed);
+        self.pulse.checkpointed();
         // Nobody is there any more while the store closes; then the next start drops them.
         let _ = self.commands.send(Command::DropOlder);
     }

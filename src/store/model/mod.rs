@@ -323,6 +323,9 @@ impl Store for ModelStore {
             can_commit: !state.closed,
             conversations: state.conversations.len() as u64,
             messages: state.conversations.values().map(|known| known.messages.len() as u64).sum(),
+            expires_first: (state.conversations.values())
+                .flat_map(|known| known.messages.values().map(conversation::Message::expires_at))
+                .min(),
             ..Vitals::default()
         }
     }

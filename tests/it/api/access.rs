@@ -219,10 +219,12 @@ async fn answers(client: &mut Client, who: &str, message: &str) -> Vec<(u16, Str
     ] {
         let reply = send(client, who, method, &path, &body).await;
         let mut text = String::from_utf8(reply.body).unwrap();
-        // Names a list of messages, so of itself it is another for each; how long it is tells nothing.
-        if let Some(at) = text.find("\"etag\":\"") {
-            let end = at + 8 + text[at + 8..].find('"').unwrap();
-            text.replace_range(at + 8..end, &"x".repeat(end - at - 8));
+        // Names a list of messages, or this one answer, so of itself it is another for each; how long it is tells nothing.
+        for name in ["\"etag\":\"", "\"instance\":\""] {
+            if let Some(at) = text.find(name).map(|at| at + name.len()) {
+                let end = at + text[at..].find('"').unwrap();
+                text.replace_range(at..end, &"x".repeat(end - at));
+            }
         }
         let fields = reply.fields.iter().filter(|(name, _)| !matches!(name.as_str(), "date" | "etag"));
         let fields: Vec<_> = fields.map(|(name, value)| format!("{name}: {value}")).collect();

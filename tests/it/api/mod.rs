@@ -25,6 +25,7 @@ mod hostile;
 mod http2;
 mod ids;
 mod limits;
+mod metrics;
 mod refusals;
 mod routes;
 mod store_errors;

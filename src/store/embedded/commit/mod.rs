@@ -20,11 +20,11 @@ pub(super) mod user;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, SyncSender, TryRecvError},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
@@ -41,7 +41,7 @@ use crate::store::embedded::{
 };
 use crate::{
     domain::{ConversationId, ExpiresAt, Timestamp, UserId},
-    store::StoreError,
+    store::{BOUNDS, StoreError, spread::Tally},
 };
 
 /// Writes that wait at the most; one more is answered with [`StoreError::Overloaded`].
@@ -52,6 +52,14 @@ pub(super) const QUEUE_BYTES_MAX: usize = 256 << 20;
 
 /// A commit takes no more than so many writes, so that the first is not held up by the last.
 const COMMIT_WRITES: usize = 4_096;
+
+/// Bounds of how long commits take, in microseconds: 250 to 8 seconds.
+pub(super) const COMMIT_US: [u64; BOUNDS] =
+    [250, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 500_000, 2_000_000, 8_000_000];
+
+/// Bounds of how many writes go together, up to [`COMMIT_WRITES`].
+pub(super) const BATCH_WRITES: [u64; BOUNDS] =
+    [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, COMMIT_WRITES as u64];
 
 /// Decides a write on the draft, and returns what answers it.
 pub(super) type Write = Box<dyn FnOnce(&mut Batch<'_>) -> Settle + Send>;
@@ -98,6 +106,12 @@ pub(super) struct Pulse {
     pub(super) journal_bytes: AtomicU64,
     pub(super) checkpoints: AtomicU64,
     pub(super) page_bytes: AtomicU64,
+    pub(super) commit_us: Tally,
+    pub(super) batch_writes: Tally,
+    /// When the first message expires, as seconds since the Unix epoch; 0 if there is none.
+    expires_first_s: AtomicU64,
+    /// When nothing was left for a checkpoint.
+    checkpointed: Mutex<Option<Instant>>,
 }
 
 impl Pulse {
@@ -110,6 +124,20 @@ impl Pulse {
 
     pub(super) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::SeqCst)
+    }
+
+    /// A checkpoint has all that there was when it began.
+    pub(super) fn checkpointed(&self) {
+        *self.checkpointed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    pub(super) fn since_checkpoint(&self) -> Option<Duration> {
+        self.checkpointed.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
+    }
+
+    pub(super) fn expires_first(&self) -> Option<ExpiresAt> {
+        let unix_s = self.expires_first_s.load(Ordering::Relaxed);
+        (unix_s > 0).then_some(ExpiresAt { unix_s })
     }
 }
 
@@ -132,6 +160,7 @@ impl Committer {
         let mut chores = Chores::default();
         // What was left by the last process counts as well.
         self.wish_if_full();
+        self.show_first_end();
         loop {
             let command = if chores.has_some() {
                 match commands.try_recv() {
@@ -184,7 +213,11 @@ impl Committer {
             }
         }
         let outcome = self.finish(batch);
-        self.pulse.writes.fetch_add(settles.len() as u64, Ordering::Relaxed);
+        let writes = settles.len() as u64;
+        self.pulse.writes.fetch_add(writes, Ordering::Relaxed);
+        if writes > 0 {
+            self.pulse.batch_writes.count(&BATCH_WRITES, writes);
+        }
         for settle in settles {
             settle(outcome);
         }
@@ -193,11 +226,13 @@ impl Committer {
 
     /// Makes a batch durable, then shows it.
     fn finish(&mut self, batch: Batch<'_>) -> Result<(), StoreError> {
+        let begun = Instant::now();
         let Decided { mut frame, drafts, hidden, erases } = batch.finish().map_err(|error| {
             self.pulse.fail("a page could not be read", &error);
             StoreError::Failed
         })?;
-        if !frame.is_empty() {
+        let commits = !frame.is_empty();
+        if commits {
             frame.seal();
             if let Err(error) = self.journal.append(&frame) {
                 self.pulse.fail("the journal could not be written", &error);
@@ -219,10 +254,21 @@ impl Committer {
             self.publish_hidden(&hidden);
             self.tracker.dirty.erased();
         }
+        if commits {
+            let took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.pulse.commit_us.count(&COMMIT_US, took_us);
+        }
         self.pulse.journal_bytes.store(self.journal.bytes(), Ordering::Relaxed);
+        self.show_first_end();
         self.wish_if_full();
         self.hot.make_room();
         Ok(())
+    }
+
+    fn show_first_end(&self) {
+        let first = self.tracker.ends.first_key_value();
+        let unix_s = first.map_or(0, |((end, _, _), _)| end.unix_s);
+        self.pulse.expires_first_s.store(unix_s, Ordering::Relaxed);
     }
 
     fn publish_hidden<'a>(&mut self, hidden: impl IntoIterator<Item = (&'a UserId, &'a bool)>) {

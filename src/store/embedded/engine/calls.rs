@@ -3,12 +3,12 @@
 use std::{future::ready, sync::atomic::Ordering};
 
 use crate::store::embedded::{
-    commit::Command,
     commit::draft::Batch,
     commit::forget,
     commit::mark,
     commit::register,
     commit::roster,
+    commit::{BATCH_WRITES, COMMIT_US, Command},
     engine::EmbeddedStore,
     hot::read::{MessagesWalk, UnreadWalk},
 };
@@ -230,6 +230,10 @@ impl Store for EmbeddedStore {
             checkpoints: self.pulse.checkpoints.load(Ordering::Relaxed),
             hot_bytes: self.hot.bytes(),
             page_bytes: self.pulse.page_bytes.load(Ordering::Relaxed),
+            commit_us: self.pulse.commit_us.spread(&COMMIT_US),
+            commit_writes: self.pulse.batch_writes.spread(&BATCH_WRITES),
+            expires_first: self.pulse.expires_first(),
+            since_checkpoint: self.pulse.since_checkpoint(),
         }
     }
 

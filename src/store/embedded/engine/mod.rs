@@ -79,6 +79,7 @@ impl EmbeddedStore {
         let pulse = Arc::new(Pulse::default());
         pulse.journal_bytes.store(journal.bytes(), Ordering::Relaxed);
         pulse.page_bytes.store(book.bytes(), Ordering::Relaxed);
+        pulse.checkpointed();
         let (commands, commands_in) = sync_channel(QUEUE_WRITES_MAX);
         let (wishes, wishes_in) = sync_channel(4);
         let work = Work::new("a commit", options.commit_timeout);

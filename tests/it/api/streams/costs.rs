@@ -128,6 +128,8 @@ async fn a_client_that_reads_nothing_is_cut_off_and_the_others_have_what_is_thei
         mark(&mut app, at..at + 1, "m100").await;
         assert_eq!(next(&mut reader).await.unwrap().counts(), one(at as u64 + 1));
         if is_cut_off(&mut app).await {
+            let metrics = String::from_utf8(app.get("/metrics").await.body).unwrap();
+            assert!(metrics.contains("\nseenby_streams_cut_total 1\n"), "{metrics}");
             return;
         }
     }
