@@ -1,5 +1,5 @@
 /**
- * What a reader has seen, gathered and sent: a second's marks at a time, until the server has them.
+ * What a reader has seen, gathered and sent: a second's marks or a hundred at a time, until the server has them.
  *
  * Knows one conversation, and no screen: what counts as seen is decided in `conversation`.
  */

@@ -1,5 +1,5 @@
 /**
- * What a reader has seen, gathered and sent: a second's marks at a time, until the server has them.
+ * What a reader has seen, gathered and sent: a second's marks or a hundred at a time, until the server has them.
  *
  * Knows one conversation, and no screen: what counts as seen is decided in `conversation`.
  */
@@ -94,6 +94,9 @@ export class Marks {
     #plan() {
         if (this.#isClosed || this.#sending || !this.#waiting.size)
             return;
+        // A request's worth need not wait for more, unless one has failed.
+        if (this.#waiting.size >= SENT_MAX && !this.#failures)
+            return void this.flush();
         this.#timer ??= setTimeout(() => void this.flush(), this.#waitMs);
     }
     /** Parts of what waits, for one request each. */

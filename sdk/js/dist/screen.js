@@ -86,7 +86,6 @@ export class Screen {
     /** Asks no more. */
     close() {
         this.#isClosed = true;
-        this.#watched.clear();
         this.#asking?.abort();
         this.#plan();
     }

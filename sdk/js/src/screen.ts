@@ -121,7 +121,6 @@ export class Screen {
   /** Asks no more. */
   close(): void | Promise<void> {
     this.#isClosed = true;
-    this.#watched.clear();
     this.#asking?.abort();
     this.#plan();
   }

