@@ -3,6 +3,7 @@
  */
 import { createClient } from "seenby";
 import { stream } from "seenby/stream";
+import { UpTo } from "seenby/up-to";
 
 const list = document.getElementById("chat");
 const articles = new Map();
@@ -33,6 +34,7 @@ window.chat = {
       url,
       user,
       token: provide,
+      marks: UpTo,
       onError: ({ status, code }) => errors.push({ status, code }),
       ...(streams && { source: stream() }),
     });

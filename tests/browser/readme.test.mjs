@@ -84,10 +84,18 @@ const TRIED = {
     return page;
   },
 
+  async "up-to"(t) {
+    const before = (server) => server.conversation("c1", ["alice", "bob", "carol"], 101);
+    const { server, page } = await run(t, "up-to", "", { before });
+    await untilRead(server);
+    return page;
+  },
+
   async keep(t) {
     const { server, page } = await run(t, "keep", "");
     await untilRead(server);
-    await until("nothing is kept", () => page.tab.evaluate(() => localStorage.getItem("seenby:bob") === "[]"));
+    const kept = () => page.tab.evaluate((key) => localStorage.getItem(key), `seenby:${server.url}:bob`);
+    await until("nothing is kept", async () => (await kept()) === "[]");
     return page;
   },
 };

@@ -7,7 +7,7 @@ export declare class Chats {
     constructor(client: Client);
     /**
      * Asks for the message's receipts while it is on screen, and tells `listener` what is known and each change, until
-     * the function that it returns is called.
+     * the function that it returns is called. What is no id is told to `onError`, and left out.
      */
     watch(conversation: string, message: string, listener: Listener, target?: unknown): () => void;
     /** What was told last; the same object until it changes. */

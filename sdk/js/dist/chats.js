@@ -1,3 +1,4 @@
+import { isId } from "./id.js";
 import { answerOf } from "./source.js";
 /** The key of a message among those of several conversations. */
 const keyOf = (conversation, message) => JSON.stringify([conversation, message]);
@@ -19,15 +20,20 @@ function queries(connection) {
 }
 /** Messages of several conversations. */
 export class Chats {
+    #client;
     #screen;
     constructor(client) {
+        this.#client = client;
         this.#screen = client.screen(queries);
     }
     /**
      * Asks for the message's receipts while it is on screen, and tells `listener` what is known and each change, until
-     * the function that it returns is called.
+     * the function that it returns is called. What is no id is told to `onError`, and left out.
      */
     watch(conversation, message, listener, target) {
+        const areIds = [conversation, message].every((id) => isId(id, this.#client.failed));
+        if (!areIds)
+            return () => { };
         return this.#screen.watch(keyOf(conversation, message), listener, target);
     }
     /** What was told last; the same object until it changes. */

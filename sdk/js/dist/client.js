@@ -3,47 +3,55 @@ import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
 import { browser, headless } from "./environment.js";
 import { tell } from "./error.js";
+import { isId } from "./id.js";
 import { Screen } from "./screen.js";
-import { pulls } from "./source.js";
 export class Client {
     #options;
-    #connection;
-    #environment;
+    /** For parts of the client's own, such as `seenby/chats`, as are `environment` and `failed`. */
+    connection;
+    environment;
     #screens = new Set();
     #conversations = new Map();
     #leave;
+    #isClosed = false;
     /** Clients come from `createClient`. */
     constructor(options) {
         this.#options = options;
-        this.#connection = new Connection(options);
-        this.#environment = options.environment ?? (typeof document === "undefined" ? headless() : browser());
-        this.#leave = this.#environment.subscribe((change) => this.#screens.forEach((screen) => screen.changed(change)));
+        this.connection = new Connection(options);
+        this.environment = options.environment ?? (typeof document === "undefined" ? headless() : browser());
+        this.#leave = this.environment.subscribe((change) => this.#screens.forEach((screen) => screen.changed(change)));
     }
-    /** A conversation; the same object for the same id. */
+    /** A conversation; the same object for the same id. What is no id is told to `onError`, and nothing of it ever sent. */
     conversation(id) {
         let conversation = this.#conversations.get(id);
         if (!conversation) {
-            const { user, source = pulls } = this.#options;
-            const connection = this.#connection;
-            conversation = new Conversation(id, user, connection, source(connection, id), this.#environment, this.#failed, this.#waits);
+            conversation = new Conversation(id, this, this.#options);
             this.#conversations.set(id, conversation);
-            this.#screens.add(conversation);
+            this.#add(conversation, isId(id, this.failed));
         }
         return conversation;
     }
     /** A screen of its own, for receipts that come from elsewhere than one conversation. */
     screen(source) {
-        const screen = new Screen(source(this.#connection), this.#environment, this.#failed);
-        this.#screens.add(screen);
-        return screen;
+        return this.#add(new Screen(source(this.connection), this), true);
     }
-    /** Asks no more, and sends the marks that wait; done when the server has them, or could not be reached. */
+    /**
+     * Asks no more, and sends the marks that wait; done when the server has them, or could not be reached. From now on
+     * nothing is asked or marked any more by itself.
+     */
     async close() {
+        this.#isClosed = true;
         this.#leave();
         await Promise.all(Array.from(this.#screens, (screen) => screen.close()));
     }
-    #waits = () => tell(this.#options.onWaiting, Array.from(this.#conversations, ([id, { waiting }]) => [id, waiting]));
-    #failed = (error) => tell(this.#options.onError, error);
+    #add(screen, isOpen) {
+        this.#screens.add(screen);
+        if (this.#isClosed || !isOpen)
+            void screen.close();
+        return screen;
+    }
+    /** Tells `onError`. */
+    failed = (error) => tell(this.#options.onError, error);
 }
 /** A client of the server at `url`, for one user. */
 export function createClient(options) {

@@ -4,12 +4,13 @@
  * Knows nothing of receipts. Never tries again by itself, but once with a new token.
  */
 import { SeenbyError } from "./error.js";
-const RETRY_AFTER_MS_MAX = 3_600_000;
+import { HOUR_MS, within } from "./time.js";
+/** What can stand in a header; the page of a proxy in its place cannot, and is neither kept nor repeated. */
+const TOKEN = /^[!-~]*$/;
 /** `Retry-After`: seconds, or a date; an hour at the most. */
 function retryAfterMs(answer) {
     const text = answer.headers.get("Retry-After") ?? "";
-    const ms = Number(text) * 1_000 || Date.parse(text) - Date.now() || 0;
-    return Math.min(Math.max(ms, 0), RETRY_AFTER_MS_MAX);
+    return within(Number(text) * 1_000 || Date.parse(text) - Date.now(), HOUR_MS, 0);
 }
 async function problem(answer) {
     // A proxy may have answered, in words of its own.
@@ -87,7 +88,7 @@ export class Connection {
     #fresh(token) {
         return (this.#asked ??= Promise.resolve()
             .then(token)
-            .then((fresh) => (this.#token = fresh))
+            .then((fresh) => (TOKEN.test(fresh) ? (this.#token = fresh) : Promise.reject("no token")))
             .catch((error) => Promise.reject(SeenbyError.of(error, "token")))
             .finally(() => (this.#asked = undefined)));
     }

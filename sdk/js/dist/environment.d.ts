@@ -26,6 +26,6 @@ export declare function onScreen(environment: Environment, target: unknown, told
 export declare function headless(): Environment;
 /**
  * A page in a browser. What scrolls out of its scrolling parent is off screen; with `root` that parent also is the
- * screen of which a tall message must take half. Targets are elements; one observer serves them all.
+ * screen of which a tall message must take half. Targets are elements.
  */
 export declare function browser(root?: Element | null): Environment;

@@ -39,15 +39,9 @@ function isSeen({ isIntersecting, intersectionRatio, intersectionRect, rootBound
 }
 /**
  * A page in a browser. What scrolls out of its scrolling parent is off screen; with `root` that parent also is the
- * screen of which a tall message must take half. Targets are elements; one observer serves them all.
+ * screen of which a tall message must take half. Targets are elements.
  */
 export function browser(root = null) {
-    const targets = new Map();
-    let observer;
-    const changed = (entries) => {
-        for (const entry of entries)
-            targets.get(entry.target)?.forEach((told) => told(isSeen(entry)));
-    };
     const isVisible = () => document.visibilityState === "visible";
     return {
         isVisible,
@@ -67,19 +61,10 @@ export function browser(root = null) {
             return () => ends.abort();
         },
         observe(target, told) {
-            const element = target;
-            const those = targets.get(element) ?? new Set();
-            targets.set(element, those.add(told));
-            observer ??= new IntersectionObserver(changed, { root, threshold: THRESHOLDS });
-            // Begun anew, it says how things are.
-            observer.unobserve(element);
-            observer.observe(element);
-            return () => {
-                if (!those.delete(told) || those.size)
-                    return;
-                targets.delete(element);
-                observer?.unobserve(element);
-            };
+            const seen = (entries) => entries.forEach((entry) => told(isSeen(entry)));
+            const observer = new IntersectionObserver(seen, { root, threshold: THRESHOLDS });
+            observer.observe(target);
+            return () => observer.disconnect();
         },
     };
 }

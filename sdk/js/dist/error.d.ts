@@ -14,7 +14,7 @@ export declare class SeenbyError extends Error {
     /** The server's word for it, such as `not-allowed`; `network` if there was no answer, `token` if there was no token. */
     code: string, detail: string, 
     /** After how long the server wants to be asked again, in milliseconds; 0 if it did not say. */
-    retryAfterMs?: number, cause?: unknown);
+    retryAfterMs?: number);
     /** What was thrown, as one of these. */
     static of(error: unknown, code?: string): SeenbyError;
     /** Whether the same request may succeed later. */

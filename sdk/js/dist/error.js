@@ -11,15 +11,15 @@ export class SeenbyError extends Error {
     /** The server's word for it, such as `not-allowed`; `network` if there was no answer, `token` if there was no token. */
     code, detail, 
     /** After how long the server wants to be asked again, in milliseconds; 0 if it did not say. */
-    retryAfterMs = 0, cause) {
-        super(detail, { cause });
+    retryAfterMs = 0) {
+        super(detail);
         this.status = status;
         this.code = code;
         this.retryAfterMs = retryAfterMs;
     }
     /** What was thrown, as one of these. */
     static of(error, code = "network") {
-        return error instanceof SeenbyError ? error : new SeenbyError(0, code, String(error), 0, error);
+        return error instanceof SeenbyError ? error : new SeenbyError(0, code, String(error));
     }
     /** Whether the same request may succeed later. */
     get isPassing() {

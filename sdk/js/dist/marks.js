@@ -1,5 +1,5 @@
 /**
- * What a reader has seen, gathered and sent: a second or a hundred marks at a time, until the server has them.
+ * What a reader has seen, gathered and sent: a second's marks or a hundred at a time, until the server has them.
  *
  * Knows one conversation, and no screen: what counts as seen is decided in `conversation`.
  */
@@ -11,53 +11,48 @@ const SENT_MAX = 100;
 /** Marks that may wait. */
 const WAITING_MAX = 10_000;
 export class Marks {
-    #post;
+    post;
     #failed;
-    #changed;
-    /** Messages that were seen, each with the one before it in the conversation, where that is known; null: there is none. */
+    #lost;
     #waiting = new Map();
-    #upTo = new Set();
-    /** Up to this one all is read. */
-    #frontier;
-    /** Before this one all is read. */
-    #firstUnread = "";
     #timer;
     #sending;
     #failures = 0;
+    /** Whether the last failure was that there was no answer. */
+    #isCutOff = false;
+    #isClosed = false;
     /** How long to wait before the next request. */
     #waitMs = GATHER_MS;
-    constructor(post, failed, changed) {
-        this.#post = post;
+    /** `lost` is told each message whose mark was let go. */
+    constructor(post, failed, lost) {
+        this.post = post;
         this.#failed = failed;
-        this.#changed = changed;
+        this.#lost = lost;
     }
     /** The messages that wait. */
     get waiting() {
         return [...this.#waiting.keys()];
     }
-    add(message, previous) {
+    add(mark) {
+        const { message } = mark;
         if (this.#waiting.size >= WAITING_MAX && !this.#waiting.has(message)) {
             return this.#refused(message, "too-many-items");
         }
-        this.#waiting.set(message, previous);
-        this.#changed();
+        this.#waiting.set(message, mark);
+        this.changed();
         this.#plan();
     }
-    addUpTo(message) {
-        this.#upTo.add(message);
-        this.#plan();
-    }
-    /** All before this message is read: the server says so. Empty, if all is. */
-    readUntil(firstUnread) {
-        this.#firstUnread = firstUnread;
-    }
-    /** The network is back. */
+    /** Others wait than before. */
+    changed() { }
+    /** The network is back: who lacked it tries at once. What a server asked for holds. */
     retry() {
-        if (this.#failures)
+        if (this.#isCutOff)
             void this.flush();
     }
-    /** Sends what waits; done when the server has it all, or one request has failed. */
+    /** Sends what waits, also before a server's `Retry-After`; done when the server has it all, or one request has failed. */
     async flush() {
+        if (this.#isClosed || !this.#waiting.size)
+            return;
         // What is under way was gathered before.
         await this.#sending;
         await (this.#sending ??= this.#sendAll().finally(() => {
@@ -65,76 +60,60 @@ export class Marks {
             this.#plan();
         }));
     }
-    /** Sends what waits, once; what fails is not tried again. */
-    async close() {
-        await this.flush();
-        clearTimeout(this.#timer);
+    /** Sends what waits, once, and then nothing ever. */
+    close() {
+        const flushed = this.flush();
+        this.#isClosed = true;
+        return flushed;
     }
     async #sendAll() {
         clearTimeout(this.#timer);
         this.#timer = undefined;
         this.#waitMs = GATHER_MS;
+        this.#isCutOff = false;
         try {
-            for (const said of this.#requests()) {
-                await this.#send(...said, false);
+            for (const marks of this.batches([...this.#waiting.values()])) {
+                await this.#send(marks, false);
                 this.#failures = 0;
             }
         }
         catch (error) {
             this.#failures += 1;
+            this.#isCutOff = !error.status;
             this.#waitMs = backoffMs(this.#failures, GATHER_MS, error);
         }
     }
-    /** Sends all at once, before the page closes: each request may outlive it. What was under way may not, and goes again. */
+    /**
+     * Sends all at once, before the page closes, whatever a server asked for: each request may outlive the page. What was
+     * under way may not, and goes again. What fails goes on waiting for its time.
+     */
     leave() {
-        for (const said of this.#requests())
-            this.#send(...said, true).catch(() => { });
+        for (const marks of this.batches([...this.#waiting.values()]))
+            this.#send(marks, true).catch(() => { });
     }
     #plan() {
-        if (this.#sending || !(this.#waiting.size + this.#upTo.size))
+        if (this.#isClosed || this.#sending || !this.#waiting.size)
             return;
-        const isFull = this.#waiting.size >= SENT_MAX && !this.#failures;
-        if (isFull)
-            void this.flush();
-        else
-            this.#timer ??= setTimeout(() => void this.flush(), this.#waitMs);
+        // A request's worth need not wait for more, unless one has failed.
+        if (this.#waiting.size >= SENT_MAX && !this.#failures)
+            return void this.flush();
+        this.#timer ??= setTimeout(() => void this.flush(), this.#waitMs);
     }
-    /** What waits, as requests; each with what waits no more once it is answered. */
-    #requests() {
-        const said = Array.from(this.#upTo, (message) => [{ up_to: message }, [message]]);
-        const run = this.#run();
-        const last = run.at(-1);
-        if (last !== undefined)
-            return [...said, [{ up_to: last }, run]];
-        const waiting = this.waiting;
-        for (let at = 0; at < waiting.length; at += SENT_MAX) {
-            const messages = waiting.slice(at, at + SENT_MAX);
-            said.push([{ messages }, messages]);
-        }
-        return said;
+    /** Parts of what waits, for one request each. */
+    batches(marks) {
+        const batches = [];
+        for (let at = 0; at < marks.length; at += SENT_MAX)
+            batches.push(marks.slice(at, at + SENT_MAX));
+        return batches;
     }
-    /** What waits, in its order, if with it all is read up to the last of it: then "up to" says the same. Else nothing. */
-    #run() {
-        const next = new Map(Array.from(this.#waiting, ([message, previous]) => [previous, message]));
-        const first = this.#firstUnread;
-        const run = [];
-        let at = this.#waiting.has(first) ? first : next.get(this.#frontier ?? null);
-        while (at !== undefined && run.length < this.#waiting.size) {
-            run.push(at);
-            at = next.get(at);
-        }
-        return run.length === this.#waiting.size ? run : [];
+    /** Sends one part; says what was refused. What it takes out of `marks` goes on waiting. */
+    async ask(marks, keepalive) {
+        return (await this.post({ messages: marks.map(({ message }) => message) }, keepalive)).refused ?? [];
     }
-    async #send(said, taken, keepalive) {
+    async #send(marks, keepalive) {
         try {
-            const { refused } = await this.#post(said, keepalive);
-            if (said.up_to !== undefined && refused.length) {
-                // Nothing is marked then: those before it have to be sent again, without it.
-                taken = [said.up_to];
-            }
-            else
-                this.#frontier = said.up_to ?? this.#frontier;
-            this.#drop(taken);
+            const refused = await this.ask(marks, keepalive);
+            this.#drop(marks);
             for (const { message, code } of refused)
                 this.#refused(message, code);
         }
@@ -142,21 +121,24 @@ export class Marks {
             const failure = error;
             // A token may be had later; what is wrong with the request itself stays wrong.
             const isKept = failure.isPassing || failure.status === 401;
-            if (!isKept)
-                this.#drop(taken);
+            if (!isKept) {
+                this.#drop(marks);
+                for (const { message } of marks)
+                    this.#lost(message);
+            }
             this.#failed(failure);
             if (isKept)
                 throw failure;
         }
     }
     #refused(message, code) {
+        this.#lost(message);
         this.#failed(new SeenbyError(200, code, `no mark of '${message}'`));
     }
-    #drop(taken) {
-        for (const message of taken) {
-            this.#waiting.delete(message);
-            this.#upTo.delete(message);
-        }
-        this.#changed();
+    #drop(marks) {
+        for (const mark of marks)
+            if (this.#waiting.get(mark.message) === mark)
+                this.#waiting.delete(mark.message);
+        this.changed();
     }
 }

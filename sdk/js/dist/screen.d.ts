@@ -3,15 +3,22 @@
  *
  * Owns the contract of a pull: one at a time, for all messages that are looked at. Knows no wire.
  */
+import type { Connection } from "./connection.js";
 import { type Change, type Environment } from "./environment.js";
 import { SeenbyError } from "./error.js";
 import type { Listener, Receipts } from "./shapes.js";
 import type { Source } from "./source.js";
+/** What all of a client share. */
+export interface World {
+    readonly connection: Connection;
+    readonly environment: Environment;
+    /** Told what has failed. */
+    failed(error: SeenbyError): void;
+}
 export declare class Screen {
     #private;
-    /** Where it runs. */
-    protected readonly environment: Environment;
-    constructor(source: Source, environment: Environment, failed: (error: SeenbyError) => void);
+    protected readonly world: World;
+    constructor(source: Source, world: World);
     /** What was told last of a message; the same object until it changes. */
     receipts(key: string): Receipts | undefined;
     /** Tells `listener` of the message when something changes, until the function that it returns is called. */

@@ -1,22 +1,17 @@
-/**
- * What a sender looks at, and when to ask for it: while on screen, at the server's pace, for as long as the server says.
- *
- * Owns the contract of a pull: one at a time, for all messages that are looked at. Knows no wire.
- */
 import { onScreen } from "./environment.js";
 import { SeenbyError, tell } from "./error.js";
-import { backoffMs } from "./time.js";
+import { backoffMs, HOUR_MS, within } from "./time.js";
 /** Messages that one request may ask for. */
 const ASKED_MAX = 100;
 /** Messages of which is kept what was told last, though nobody listens. */
 const KEPT_MAX = 1_000;
+/** A look ends after a day, whatever a server says. */
+const FOR_MS_MAX = 24 * HOUR_MS;
 /** What comes on screen together is asked for together. */
 const GATHER_MS = 50;
 export class Screen {
     #source;
-    /** Where it runs. */
-    environment;
-    #failed;
+    world;
     #watched = new Map();
     #timer;
     #asking;
@@ -29,11 +24,11 @@ export class Screen {
     #failures = 0;
     /** Whether the last failure was that there was no answer. */
     #isCutOff = false;
-    constructor(source, environment, failed) {
+    #isClosed = false;
+    constructor(source, world) {
         this.#source = source;
         this.#forMs = source.forMs ?? 20_000;
-        this.environment = environment;
-        this.#failed = failed;
+        this.world = world;
     }
     /** What was told last of a message; the same object until it changes. */
     receipts(key) {
@@ -65,7 +60,7 @@ export class Screen {
     /** Asks for the message while `target` is on screen, or from now on if there is none, until the returned function is called. */
     look(key, target) {
         const [watched, release] = this.#hold(key);
-        const leave = onScreen(this.environment, target, (is) => {
+        const leave = onScreen(this.world.environment, target, (is) => {
             watched.places += is ? 1 : -1;
             if (is)
                 this.#begin(watched);
@@ -90,7 +85,7 @@ export class Screen {
     }
     /** Asks no more. */
     close() {
-        this.#watched.clear();
+        this.#isClosed = true;
         this.#asking?.abort();
         this.#plan();
     }
@@ -109,10 +104,10 @@ export class Screen {
         };
         return [watched, release];
     }
-    /** Forgets those that nobody has asked for in long. */
+    /** Forgets those that nobody has asked for in long; not while an ask is under way, whose answer may name them. */
     #forget() {
         for (const [key, { holders }] of this.#watched) {
-            if (this.#watched.size <= KEPT_MAX)
+            if (this.#watched.size <= KEPT_MAX || this.#asking)
                 break;
             if (holders)
                 continue;
@@ -124,14 +119,13 @@ export class Screen {
     #begin(watched) {
         watched.since = performance.now();
         watched.askedAt = 0;
-        watched.isOver = false;
     }
     /** The messages that are looked at, first those that were not asked for yet: of more than one may ask for, each has its turn. */
     #looked(now) {
-        if (!this.environment.isVisible())
+        if (this.#isClosed || !this.world.environment.isVisible())
             return [];
         return [...this.#watched]
-            .filter(([, { places, isOver, since }]) => places && !isOver && now <= since + this.#forMs)
+            .filter(([, { places, since }]) => places && now <= since + this.#forMs)
             .sort(([, a], [, b]) => a.askedAt - b.askedAt || a.since - b.since)
             .slice(0, ASKED_MAX);
     }
@@ -144,13 +138,15 @@ export class Screen {
         const { lasts } = this.#source;
         if (!first && lasts)
             this.#asking?.abort();
-        // What lasts makes way for one that also has the newcomers.
-        if (!first || (this.#asking && (!lasts || first.askedAt)))
+        if (!first || (this.#asking && !lasts))
             return;
         // A new look is not kept waiting for the others' turn, and still costs at most four times their pace.
-        const due = first.askedAt
-            ? this.#askedAt + this.#everyMs * (1 + Math.random() / 10)
-            : Math.max(first.since + GATHER_MS, this.#askedAt + this.#everyMs / 4);
+        // What lasts ends with the last look, and makes way for one that also has the newcomers.
+        const due = !first.askedAt
+            ? Math.max(first.since + GATHER_MS, this.#askedAt + this.#everyMs / 4)
+            : this.#asking
+                ? Math.max(...looked.map(([, { since }]) => since)) + this.#forMs
+                : this.#askedAt + this.#everyMs * (1 + Math.random() / 10);
         const act = () => (this.#asking ? this.#asking.abort() : void this.#ask());
         this.#timer = setTimeout(act, Math.max(due, this.#notBefore) - now);
     }
@@ -163,14 +159,13 @@ export class Screen {
         for (const [, watched] of looked)
             watched.askedAt = now;
         const ends = (this.#asking = new AbortController());
-        const over = this.#source.lasts
-            ? setTimeout(() => this.#end(looked), Math.max(...looked.map(([, { since }]) => since)) + this.#forMs - now)
-            : undefined;
+        this.#plan();
         try {
             const keys = looked.map(([key]) => key);
             await this.#source.ask({ keys, etag: this.#etag, signal: ends.signal }, (answer) => {
                 this.#failures = 0;
                 this.#take(answer, looked);
+                this.#plan();
             });
         }
         catch (error) {
@@ -178,22 +173,22 @@ export class Screen {
             if (!ends.signal.aborted)
                 this.#fail(SeenbyError.of(error), looked);
         }
-        clearTimeout(over);
         this.#asking = undefined;
+        this.#forget();
         this.#plan();
     }
     #take({ changed, etag, poll, paceS }, looked) {
         this.#etag = etag;
         if (poll) {
-            this.#everyMs = poll.every_ms;
-            this.#forMs = this.#source.forMs ?? poll.for_ms;
+            this.#everyMs = within(poll.every_ms, HOUR_MS, this.#everyMs);
+            this.#forMs = this.#source.forMs ?? within(poll.for_ms, FOR_MS_MAX, this.#forMs);
         }
         else if (poll === null) {
             this.#end(looked);
         }
         else if (paceS !== undefined && paceS !== Math.floor(this.#everyMs / 1_000)) {
             // Rounded down, it may say 0, which would be no pace.
-            this.#everyMs = (paceS || 1) * 1_000;
+            this.#everyMs = within((paceS || 1) * 1_000, HOUR_MS, 0);
         }
         for (const [key, watched] of looked) {
             const told = changed.get(key);
@@ -205,10 +200,10 @@ export class Screen {
         }
     }
     #end(looked) {
+        // A look that has begun anew meanwhile was not asked for yet, and goes on.
         for (const [, watched] of looked)
-            watched.isOver = true;
-        if (this.#source.lasts)
-            this.#asking?.abort();
+            if (watched.askedAt)
+                watched.since = -Infinity;
     }
     #fail(error, looked) {
         this.#failures += 1;
@@ -216,6 +211,6 @@ export class Screen {
         this.#isCutOff = !error.status;
         if (!error.isPassing)
             this.#end(looked);
-        this.#failed(error);
+        this.world.failed(error);
     }
 }

@@ -8,7 +8,7 @@ export function events(told) {
         const lines = (rest + text).split("\n");
         rest = lines.pop() ?? "";
         for (const line of lines) {
-            const [, field = "", value = ""] = /^([^:]*):? ?(.*?)\r?$/.exec(line) ?? [];
+            const [, field = "", value = ""] = /^([^:]*):? ?([^]*?)\r?$/.exec(line) ?? [];
             if (field in event)
                 event[field] = value;
             else if (line.trim() === "" && event.event) {
@@ -62,9 +62,8 @@ function follow(connection, conversation, ask, told) {
         const body = answer.body?.getReader();
         if (!body)
             throw new SeenbyError(0, "no-stream", "this fetch cannot stream");
-        // It is heard, though there may be nothing new for long.
-        told({ changed: new Map(), etag });
         const decoder = new TextDecoder();
+        let isHeard = false;
         let hasEnded = false;
         const read = events(({ id, event, data }) => {
             if (event === "receipts")
@@ -79,6 +78,10 @@ function follow(connection, conversation, ask, told) {
                 throw new SeenbyError(0, "network", "the stream was cut off");
             if (done)
                 return;
+            // A comment also says that it works, though there may be nothing new for long.
+            if (!isHeard)
+                told({ changed: new Map(), etag });
+            isHeard = true;
             read(decoder.decode(value, { stream: true }));
         }
     });

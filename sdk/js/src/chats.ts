@@ -1,6 +1,7 @@
 /** A list of chats with a tick each: one request asks for all of it that is on screen. */
 import type { Client } from "./client.js";
 import type { Connection } from "./connection.js";
+import { isId } from "./id.js";
 import type { Screen } from "./screen.js";
 import type { Body, Listener, Receipts } from "./shapes.js";
 import { answerOf, type Source } from "./source.js";
@@ -27,17 +28,21 @@ function queries(connection: Connection): Source {
 
 /** Messages of several conversations. */
 export class Chats {
+  readonly #client: Client;
   readonly #screen: Screen;
 
   constructor(client: Client) {
+    this.#client = client;
     this.#screen = client.screen(queries);
   }
 
   /**
    * Asks for the message's receipts while it is on screen, and tells `listener` what is known and each change, until
-   * the function that it returns is called.
+   * the function that it returns is called. What is no id is told to `onError`, and left out.
    */
   watch(conversation: string, message: string, listener: Listener, target?: unknown): () => void {
+    const areIds = [conversation, message].every((id) => isId(id, this.#client.failed));
+    if (!areIds) return () => {};
     return this.#screen.watch(keyOf(conversation, message), listener, target);
   }
 

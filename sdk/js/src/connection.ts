@@ -4,6 +4,7 @@
  * Knows nothing of receipts. Never tries again by itself, but once with a new token.
  */
 import { SeenbyError } from "./error.js";
+import { HOUR_MS, within } from "./time.js";
 
 /** What a request may have beside its method and path. */
 export interface Request {
@@ -23,13 +24,13 @@ export interface ConnectionOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-const RETRY_AFTER_MS_MAX = 3_600_000;
+/** What can stand in a header; the page of a proxy in its place cannot, and is neither kept nor repeated. */
+const TOKEN = /^[!-~]*$/;
 
 /** `Retry-After`: seconds, or a date; an hour at the most. */
 function retryAfterMs(answer: Response): number {
   const text = answer.headers.get("Retry-After") ?? "";
-  const ms = Number(text) * 1_000 || Date.parse(text) - Date.now() || 0;
-  return Math.min(Math.max(ms, 0), RETRY_AFTER_MS_MAX);
+  return within(Number(text) * 1_000 || Date.parse(text) - Date.now(), HOUR_MS, 0);
 }
 
 async function problem(answer: Response): Promise<SeenbyError> {
@@ -112,7 +113,7 @@ export class Connection {
   #fresh(token: () => string | Promise<string>): Promise<string> {
     return (this.#asked ??= Promise.resolve()
       .then(token)
-      .then((fresh) => (this.#token = fresh))
+      .then((fresh) => (TOKEN.test(fresh) ? (this.#token = fresh) : Promise.reject("no token")))
       .catch((error) => Promise.reject(SeenbyError.of(error, "token")))
       .finally(() => (this.#asked = undefined)));
   }

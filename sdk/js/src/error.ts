@@ -12,14 +12,13 @@ export class SeenbyError extends Error {
     detail: string,
     /** After how long the server wants to be asked again, in milliseconds; 0 if it did not say. */
     readonly retryAfterMs = 0,
-    cause?: unknown,
   ) {
-    super(detail, { cause });
+    super(detail);
   }
 
   /** What was thrown, as one of these. */
   static of(error: unknown, code = "network"): SeenbyError {
-    return error instanceof SeenbyError ? error : new SeenbyError(0, code, String(error), 0, error);
+    return error instanceof SeenbyError ? error : new SeenbyError(0, code, String(error));
   }
 
   /** Whether the same request may succeed later. */

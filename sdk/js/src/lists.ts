@@ -1,5 +1,6 @@
 /** Who has read a message, and who has not: part by part, so that also 100,000 come without a wait. */
 import type { Conversation } from "./conversation.js";
+import { isId } from "./id.js";
 import type { UsersPart } from "./shapes.js";
 
 export interface ListOptions {
@@ -23,6 +24,10 @@ async function* walk(
   half: "readers" | "unread",
   { limit = 200 }: ListOptions = {},
 ): AsyncGenerator<UsersPart> {
+  // What is no id would make a path of another meaning.
+  isId(message, (error) => {
+    throw error;
+  });
   let after = "";
   do {
     const part: UsersPart = await conversation.get(`messages/${encodeURIComponent(message)}/${half}?limit=${limit}${after}`);

@@ -3,18 +3,29 @@
  *
  * Owns the contract of a pull: one at a time, for all messages that are looked at. Knows no wire.
  */
+import type { Connection } from "./connection.js";
 import { type Change, type Environment, onScreen } from "./environment.js";
 import { SeenbyError, tell } from "./error.js";
 import type { Listener, Receipts } from "./shapes.js";
 import type { Answer, Source } from "./source.js";
-import { backoffMs } from "./time.js";
+import { backoffMs, HOUR_MS, within } from "./time.js";
 
 /** Messages that one request may ask for. */
 const ASKED_MAX = 100;
 /** Messages of which is kept what was told last, though nobody listens. */
 const KEPT_MAX = 1_000;
+/** A look ends after a day, whatever a server says. */
+const FOR_MS_MAX = 24 * HOUR_MS;
 /** What comes on screen together is asked for together. */
 const GATHER_MS = 50;
+
+/** What all of a client share. */
+export interface World {
+  readonly connection: Connection;
+  readonly environment: Environment;
+  /** Told what has failed. */
+  failed(error: SeenbyError): void;
+}
 
 /** A message that somebody listens to or looks at, or that is remembered. */
 interface Watched {
@@ -23,20 +34,16 @@ interface Watched {
   holders: number;
   /** How many of its places are on screen. */
   places: number;
-  /** When it came on screen; a look begins anew when the page does. */
+  /** When it came on screen; a look begins anew when the page does. Never, once the server wants no more of it. */
   since: number;
   /** When it was asked for last in this look; 0: not yet. */
   askedAt: number;
-  /** Whether the server wants no more of this look. */
-  isOver?: boolean;
   receipts?: Receipts | undefined;
 }
 
 export class Screen {
   readonly #source: Source;
-  /** Where it runs. */
-  protected readonly environment: Environment;
-  readonly #failed: (error: SeenbyError) => void;
+  protected readonly world: World;
   readonly #watched = new Map<string, Watched>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asking: AbortController | undefined;
@@ -49,12 +56,12 @@ export class Screen {
   #failures = 0;
   /** Whether the last failure was that there was no answer. */
   #isCutOff = false;
+  #isClosed = false;
 
-  constructor(source: Source, environment: Environment, failed: (error: SeenbyError) => void) {
+  constructor(source: Source, world: World) {
     this.#source = source;
     this.#forMs = source.forMs ?? 20_000;
-    this.environment = environment;
-    this.#failed = failed;
+    this.world = world;
   }
 
   /** What was told last of a message; the same object until it changes. */
@@ -89,7 +96,7 @@ export class Screen {
   /** Asks for the message while `target` is on screen, or from now on if there is none, until the returned function is called. */
   look(key: string, target?: unknown): () => void {
     const [watched, release] = this.#hold(key);
-    const leave = onScreen(this.environment, target, (is) => {
+    const leave = onScreen(this.world.environment, target, (is) => {
       watched.places += is ? 1 : -1;
       if (is) this.#begin(watched);
       this.#plan();
@@ -113,7 +120,7 @@ export class Screen {
 
   /** Asks no more. */
   close(): void | Promise<void> {
-    this.#watched.clear();
+    this.#isClosed = true;
     this.#asking?.abort();
     this.#plan();
   }
@@ -134,10 +141,10 @@ export class Screen {
     return [watched, release];
   }
 
-  /** Forgets those that nobody has asked for in long. */
+  /** Forgets those that nobody has asked for in long; not while an ask is under way, whose answer may name them. */
   #forget(): void {
     for (const [key, { holders }] of this.#watched) {
-      if (this.#watched.size <= KEPT_MAX) break;
+      if (this.#watched.size <= KEPT_MAX || this.#asking) break;
       if (holders) continue;
       this.#watched.delete(key);
       // The server must not take for known what is known no more.
@@ -148,14 +155,13 @@ export class Screen {
   #begin(watched: Watched): void {
     watched.since = performance.now();
     watched.askedAt = 0;
-    watched.isOver = false;
   }
 
   /** The messages that are looked at, first those that were not asked for yet: of more than one may ask for, each has its turn. */
   #looked(now: number): [string, Watched][] {
-    if (!this.environment.isVisible()) return [];
+    if (this.#isClosed || !this.world.environment.isVisible()) return [];
     return [...this.#watched]
-      .filter(([, { places, isOver, since }]) => places && !isOver && now <= since + this.#forMs)
+      .filter(([, { places, since }]) => places && now <= since + this.#forMs)
       .sort(([, a], [, b]) => a.askedAt - b.askedAt || a.since - b.since)
       .slice(0, ASKED_MAX);
   }
@@ -168,12 +174,14 @@ export class Screen {
     const first = looked[0]?.[1];
     const { lasts } = this.#source;
     if (!first && lasts) this.#asking?.abort();
-    // What lasts makes way for one that also has the newcomers.
-    if (!first || (this.#asking && (!lasts || first.askedAt))) return;
+    if (!first || (this.#asking && !lasts)) return;
     // A new look is not kept waiting for the others' turn, and still costs at most four times their pace.
-    const due = first.askedAt
-      ? this.#askedAt + this.#everyMs * (1 + Math.random() / 10)
-      : Math.max(first.since + GATHER_MS, this.#askedAt + this.#everyMs / 4);
+    // What lasts ends with the last look, and makes way for one that also has the newcomers.
+    const due = !first.askedAt
+      ? Math.max(first.since + GATHER_MS, this.#askedAt + this.#everyMs / 4)
+      : this.#asking
+        ? Math.max(...looked.map(([, { since }]) => since)) + this.#forMs
+        : this.#askedAt + this.#everyMs * (1 + Math.random() / 10);
     const act = (): void => (this.#asking ? this.#asking.abort() : void this.#ask());
     this.#timer = setTimeout(act, Math.max(due, this.#notBefore) - now);
   }
@@ -185,34 +193,33 @@ export class Screen {
     this.#askedAt = now;
     for (const [, watched] of looked) watched.askedAt = now;
     const ends = (this.#asking = new AbortController());
-    const over = this.#source.lasts
-      ? setTimeout(() => this.#end(looked), Math.max(...looked.map(([, { since }]) => since)) + this.#forMs - now)
-      : undefined;
+    this.#plan();
     try {
       const keys = looked.map(([key]) => key);
       await this.#source.ask({ keys, etag: this.#etag, signal: ends.signal }, (answer) => {
         this.#failures = 0;
         this.#take(answer, looked);
+        this.#plan();
       });
     } catch (error) {
       // What we ended has not failed.
       if (!ends.signal.aborted) this.#fail(SeenbyError.of(error), looked);
     }
-    clearTimeout(over);
     this.#asking = undefined;
+    this.#forget();
     this.#plan();
   }
 
   #take({ changed, etag, poll, paceS }: Answer, looked: [string, Watched][]): void {
     this.#etag = etag;
     if (poll) {
-      this.#everyMs = poll.every_ms;
-      this.#forMs = this.#source.forMs ?? poll.for_ms;
+      this.#everyMs = within(poll.every_ms, HOUR_MS, this.#everyMs);
+      this.#forMs = this.#source.forMs ?? within(poll.for_ms, FOR_MS_MAX, this.#forMs);
     } else if (poll === null) {
       this.#end(looked);
     } else if (paceS !== undefined && paceS !== Math.floor(this.#everyMs / 1_000)) {
       // Rounded down, it may say 0, which would be no pace.
-      this.#everyMs = (paceS || 1) * 1_000;
+      this.#everyMs = within((paceS || 1) * 1_000, HOUR_MS, 0);
     }
     for (const [key, watched] of looked) {
       const told = changed.get(key);
@@ -224,8 +231,8 @@ export class Screen {
   }
 
   #end(looked: [string, Watched][]): void {
-    for (const [, watched] of looked) watched.isOver = true;
-    if (this.#source.lasts) this.#asking?.abort();
+    // A look that has begun anew meanwhile was not asked for yet, and goes on.
+    for (const [, watched] of looked) if (watched.askedAt) watched.since = -Infinity;
   }
 
   #fail(error: SeenbyError, looked: [string, Watched][]): void {
@@ -233,6 +240,6 @@ export class Screen {
     this.#notBefore = performance.now() + backoffMs(this.#failures, this.#everyMs, error);
     this.#isCutOff = !error.status;
     if (!error.isPassing) this.#end(looked);
-    this.#failed(error);
+    this.world.failed(error);
   }
 }

@@ -23,7 +23,7 @@ export function events(told: (event: Event) => void): (text: string) => void {
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) {
-      const [, field = "", value = ""] = /^([^:]*):? ?(.*?)\r?$/.exec(line) ?? [];
+      const [, field = "", value = ""] = /^([^:]*):? ?([^]*?)\r?$/.exec(line) ?? [];
       if (field in event) event[field as keyof Event] = value;
       else if (line.trim() === "" && event.event) {
         told(event);
@@ -79,9 +79,8 @@ function follow(connection: Connection, conversation: string, ask: Ask, told: (a
     if (answer.status === 204) return;
     const body = answer.body?.getReader();
     if (!body) throw new SeenbyError(0, "no-stream", "this fetch cannot stream");
-    // It is heard, though there may be nothing new for long.
-    told({ changed: new Map(), etag });
     const decoder = new TextDecoder();
+    let isHeard = false;
     let hasEnded = false;
     const read = events(({ id, event, data }) => {
       if (event === "receipts") told(answerOf(JSON.parse(data) as Body, id, (entry) => entry.message));
@@ -93,6 +92,9 @@ function follow(connection: Connection, conversation: string, ask: Ask, told: (a
       // The server goes, and all its streams with it: not all come back at once.
       if (done && !hasEnded) throw new SeenbyError(0, "network", "the stream was cut off");
       if (done) return;
+      // A comment also says that it works, though there may be nothing new for long.
+      if (!isHeard) told({ changed: new Map(), etag });
+      isHeard = true;
       read(decoder.decode(value, { stream: true }));
     }
   });

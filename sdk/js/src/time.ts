@@ -2,6 +2,13 @@
 import type { SeenbyError } from "./error.js";
 
 const BACKOFF_MS_MAX = 30_000;
+export const HOUR_MS = 3_600_000;
+/** No server asks for less. */
+const SAID_MS_MIN = 10;
+
+/** A time that a server said, kept within bounds; `otherwise`, if it said none. */
+export const within = (ms: number, max: number, otherwise: number): number =>
+  ms > 0 ? Math.min(Math.max(ms, SAID_MS_MIN), max) : otherwise;
 
 /**
  * How long to wait after so many failures in a row: as long as the server says, and with full jitter, so that those who

@@ -92,6 +92,20 @@ test("a provider that fails is an error, and is asked again as a server would be
   expect(sent(server)).toEqual(["Bearer t1"]);
 });
 
+test("what cannot be a token is neither kept nor repeated, and the next one is asked for", async () => {
+  const token = vi.fn(() => "<html>\n502 Bad Gateway, secret</html>");
+  const { server, conversation, errors } = world({ token });
+  server.counts.set("m1", { read: 1, of: 3 });
+  conversation.watch("m1", () => {});
+  await pass(60);
+  expect(server.calls).toEqual([]);
+  expect(errors).toMatchObject([{ status: 0, code: "token" }]);
+  expect(errors[0]!.message).not.toContain("secret");
+  token.mockReturnValue("t1");
+  await pass(2_000);
+  expect(sent(server)).toEqual(["Bearer t1"]);
+});
+
 test("no word on caches is sent: with one, React Native's fetch changes the query", async () => {
   const { server, conversation } = world();
   conversation.watch("m1", () => {});

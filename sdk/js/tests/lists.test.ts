@@ -101,6 +101,10 @@ test("a chat list obeys the page as well: hidden, shown, closed", async () => {
   expect(server.calls).toHaveLength(2);
 });
 
+/** Where marks of alice are kept, and how those of m1 and m2 look. */
+const KEY = "seenby:http://localhost:alice";
+const MARKS = JSON.stringify(['["c1","m1"]', '["c2","m2"]']);
+
 /** A store such as `localStorage`. */
 function store(texts: Record<string, string> = {}) {
   const writes: string[] = [];
@@ -132,7 +136,7 @@ test("marks that could not be sent are kept, and sent by the next client of the 
   client.conversation("c1").mark("m1");
   client.conversation("c2").mark("m2");
   await pass(2_000);
-  expect(kept.texts).toEqual({ "seenby:alice": '[["c1",["m1"]],["c2",["m2"]]]' });
+  expect(kept.texts).toEqual({ [KEY]: MARKS });
   expect(waiting).toHaveBeenLastCalledWith([["c1", ["m1"]], ["c2", ["m2"]]]);
 
   const next = keeping(kept);
@@ -142,7 +146,7 @@ test("marks that could not be sent are kept, and sent by the next client of the 
     ["conversations/c2/marks", ["m2"]],
   ]);
   await pass(0);
-  expect(kept.texts).toEqual({ "seenby:alice": "[]" });
+  expect(kept.texts).toEqual({ [KEY]: "[]" });
 });
 
 test("many marks at once are one write, and a store that takes long gets the last state", async () => {
@@ -152,16 +156,68 @@ test("many marks at once are one write, and a store that takes long gets the las
   for (const message of numbered(90)) client.conversation("c1").mark(message);
   await pass(0);
   expect(kept.writes).toHaveLength(1);
-  expect(JSON.parse(kept.writes[0]!)[0][1]).toHaveLength(90);
+  expect(JSON.parse(kept.writes[0]!)).toHaveLength(90);
 });
 
 test.each(["{", '{"a":1}', "[[1,2]]", "null"])("a store that holds %s is as an empty one", async (text) => {
-  const kept = store({ "seenby:alice": text });
+  const kept = store({ [KEY]: text });
   const { server, client } = keeping(kept);
   await pass(0);
   client.conversation("c1").mark("m1");
   await pass(1_000);
   expect(server.calls.at(-1)!.body).toEqual({ reader: "alice", messages: ["m1"] });
+});
+
+test("a second client of the same user, as in another tab, leaves what the first has kept", async () => {
+  const kept = store();
+  const [first, second] = [keeping(kept), keeping(kept)];
+  first.server.answers = () => Promise.reject(new TypeError("Failed to fetch"));
+  first.client.conversation("c1").mark("m1");
+  await pass(0);
+  second.client.conversation("c1").mark("m2");
+  await pass(1_000);
+  expect(second.client.conversation("c1").waiting).toEqual([]);
+  expect(kept.texts).toEqual({ [KEY]: JSON.stringify(['["c1","m1"]']) });
+  // Once it is sent, by whomever, it goes.
+  first.server.answers = undefined;
+  await pass(5_000);
+  expect(kept.texts).toEqual({ [KEY]: "[]" });
+});
+
+test("the same user of another server keeps marks of their own", async () => {
+  const kept = store();
+  keeping(kept).client.conversation("c1").mark("m1");
+  const other = { url: "http://elsewhere", user: "alice", fetch: new Server().fetch, environment: new FakeScreen() };
+  createKeepingClient(kept, other).conversation("c1").mark("m2");
+  await pass(0);
+  expect(Object.keys(kept.texts)).toEqual([KEY, "seenby:http://elsewhere:alice"]);
+});
+
+test("a listener that throws does not keep marks from being kept", async () => {
+  const kept = store();
+  const { client, waiting } = keeping(kept);
+  waiting.mockImplementation(() => {
+    throw new Error("the app's");
+  });
+  client.conversation("c1").mark("m1");
+  await expect(pass(0)).rejects.toThrow("the app's");
+  expect(kept.texts).toEqual({ [KEY]: JSON.stringify(['["c1","m1"]']) });
+});
+
+test("what is no id is no row of the chat list, and is told", async () => {
+  const { server, client, errors } = world();
+  server.answers = () => json({ receipts: [], etag: "q1", poll: null });
+  const list = chats(client);
+  for (const [conversation, message] of [["..", "m1"], ["c1", ""], ["c1", "m1"]] as const) list.watch(conversation, message, () => {});
+  await pass(60);
+  expect(server.calls.map(({ body }) => body.pulls)).toEqual([[{ conversation: "c1", messages: ["m1"] }]]);
+  expect(errors).toMatchObject([{ code: "bad-id" }, { code: "bad-id" }]);
+});
+
+test("a list of what is no message is an error, and no request for something else", async () => {
+  const { server, conversation } = world();
+  await expect(all(readers(conversation, ".."))).rejects.toMatchObject({ code: "bad-id" });
+  expect(server.calls).toEqual([]);
 });
 
 test("a store that is full or forbidden stops no mark", async () => {

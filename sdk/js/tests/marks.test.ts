@@ -1,5 +1,6 @@
 /** The reader's side: what counts as seen, and how it gets to the server. */
 import { afterEach, expect, test, vi } from "vitest";
+import { badge, markUpTo, UpTo } from "../src/up-to.js";
 import { json, later, numbered, pass, problem, restore, world } from "./world.js";
 
 afterEach(restore);
@@ -77,7 +78,7 @@ test("a message is marked once, and anew in another edition", async () => {
   ]);
 });
 
-test("1,000 messages are known to be marked, and of one more the oldest is not", async () => {
+test("1,000 messages are known to be marked, and with one more it begins anew", async () => {
   const { server, conversation } = world();
   for (const message of numbered(1_000)) conversation.markWhenSeen(message);
   await pass(5_000);
@@ -88,7 +89,7 @@ test("1,000 messages are known to be marked, and of one more the oldest is not",
   conversation.markWhenSeen("m1001");
   await pass(5_000);
   conversation.markWhenSeen("m1");
-  conversation.markWhenSeen("m3");
+  conversation.markWhenSeen("m1001");
   await pass(5_000);
   expect(bodies(server).slice(before)).toEqual([
     { reader: "alice", messages: ["m1001"] },
@@ -108,20 +109,20 @@ test("marks are gathered for a second, from the first of them", async () => {
   expect(bodies(server)).toEqual([{ reader: "alice", messages: ["m1", "m2"] }]);
 });
 
-test("100 marks do not wait for the second, 99 do", async () => {
+test("a hundred marks go at once, and one less after a second", async () => {
   const { server, conversation } = world();
   for (const message of numbered(99)) conversation.mark(message);
   await pass(999);
   expect(server.calls).toEqual([]);
-  conversation.mark("m100");
+  conversation.mark("m-last");
   await pass(0);
-  expect(bodies(server)).toEqual([{ reader: "alice", messages: numbered(100) }]);
+  expect(bodies(server)).toEqual([{ reader: "alice", messages: [...numbered(99), "m-last"] }]);
 });
 
 test("no request has more than 100 marks", async () => {
   const { server, conversation } = world();
   for (const message of numbered(201)) conversation.mark(message);
-  await pass(0);
+  await pass(1_000);
   expect(bodies(server).map((body: any) => body.messages.length)).toEqual([100, 100, 1]);
 });
 
@@ -137,8 +138,9 @@ test("marks that come while others are under way are gathered as well, and never
   expect(server.calls).toHaveLength(1);
   server.answers = undefined;
   slow.give(json({ marked: 1, already: 0, refused: [] }));
-  await pass(0);
-  expect(bodies(server).map((body: any) => body.messages.length)).toEqual([1, 100, 20]);
+  await pass(1_000);
+  // Of the first one there is a second mark.
+  expect(bodies(server).map((body: any) => body.messages.length)).toEqual([1, 100, 21]);
   conversation.mark("m200");
   await pass(999);
   expect(server.calls).toHaveLength(3);
@@ -155,7 +157,7 @@ test("a client without a user leaves the reader to the token", async () => {
 });
 
 test("a run from the conversation's first message is sent as up to its last", async () => {
-  const { server, conversation } = world();
+  const { server, conversation } = world({ marks: UpTo });
   conversation.mark("m2", "m1");
   conversation.mark("m1", null);
   conversation.mark("m3", "m2");
@@ -169,7 +171,7 @@ test("a run from the conversation's first message is sent as up to its last", as
 });
 
 test("a run with a hole, or one that begins nobody knows where, is sent message by message", async () => {
-  const { server, conversation } = world();
+  const { server, conversation } = world({ marks: UpTo });
   conversation.mark("m1", null);
   conversation.mark("m3", "m2");
   await pass(1_000);
@@ -186,9 +188,9 @@ test("a run with a hole, or one that begins nobody knows where, is sent message 
 });
 
 test("messages that each name another before them, in a ring, end the search for a run", async () => {
-  const { server, conversation } = world();
+  const { server, conversation } = world({ marks: UpTo });
   server.answers = () => json({ reader: "alice", unread: 9, first_unread: "m2" });
-  await conversation.badge();
+  await badge(conversation);
   server.answers = undefined;
   conversation.mark("m2", "m3");
   conversation.mark("m3", "m2");
@@ -197,23 +199,23 @@ test("messages that each name another before them, in a ring, end the search for
 });
 
 test("the badge says what is unread, and from where up to says the same", async () => {
-  const { server, conversation } = world();
+  const { server, conversation } = world({ marks: UpTo });
   server.answers = ({ path }) =>
     path.includes("/readers/")
       ? json({ reader: "alice", unread: 2, first_unread: "m7" })
       : json({ marked: 2, already: 0, refused: [] });
-  expect(await conversation.badge()).toEqual({ unread: 2, firstUnread: "m7" });
+  expect(await badge(conversation)).toEqual({ unread: 2, firstUnread: "m7" });
   expect(server.calls[0]!.path).toBe("conversations/c1/readers/alice");
   conversation.mark("m8", "m7");
   conversation.mark("m7", "m6");
   await pass(1_000);
   expect(bodies(server)[1]).toEqual({ reader: "alice", up_to: "m8" });
   server.answers = () => json({ reader: "alice", unread: 0 });
-  expect(await conversation.badge()).toEqual({ unread: 0, firstUnread: undefined });
+  expect(await badge(conversation)).toEqual({ unread: 0, firstUnread: undefined });
 });
 
 test("up to an unknown message marks nothing, and those before it are sent again without it", async () => {
-  const { server, conversation, errors } = world();
+  const { server, conversation, errors } = world({ marks: UpTo });
   server.answers = ({ body }) =>
     json({ marked: 0, already: 0, refused: body.up_to === "m3" ? [{ message: "m3", code: "unknown-message" }] : [] });
   conversation.mark("m1", null);
@@ -222,10 +224,140 @@ test("up to an unknown message marks nothing, and those before it are sent again
   await pass(5_000);
   expect(bodies(server)).toEqual([
     { reader: "alice", up_to: "m3" },
-    { reader: "alice", up_to: "m2" },
+    { reader: "alice", messages: ["m1", "m2"] },
   ]);
   expect(errors).toMatchObject([{ status: 200, code: "unknown-message", message: "no mark of 'm3'", isPassing: false }]);
   expect(conversation.waiting).toEqual([]);
+});
+
+test("an answer to a mark of a message does not end an \"up to\" of it", async () => {
+  const { server, conversation } = world({ marks: UpTo });
+  const slow = later();
+  server.answers = () => slow.answer;
+  conversation.mark("m9");
+  await pass(1_000);
+  markUpTo(conversation, "m9");
+  server.answers = undefined;
+  slow.give(json({ marked: 1, already: 0, refused: [] }));
+  await pass(2_000);
+  expect(bodies(server)).toEqual([
+    { reader: "alice", messages: ["m9"] },
+    { reader: "alice", up_to: "m9" },
+  ]);
+  expect(conversation.waiting).toEqual([]);
+});
+
+test("a mark of a message that waits for an \"up to\" does not take its place", async () => {
+  const { server, conversation } = world({ marks: UpTo });
+  markUpTo(conversation, "m9");
+  conversation.mark("m9");
+  await pass(1_000);
+  expect(bodies(server)).toEqual([{ reader: "alice", up_to: "m9" }]);
+  conversation.mark("m9");
+  await pass(1_000);
+  expect(bodies(server)[1]).toEqual({ reader: "alice", messages: ["m9"] });
+});
+
+test("a run that is refused goes message by message, a hundred in a request", async () => {
+  const { server, conversation, errors } = world({ marks: UpTo });
+  server.answers = ({ body }) =>
+    json({ marked: 0, already: 0, refused: (body.messages ?? [body.up_to]).map((message: string) => ({ message, code: "unknown-message" })) });
+  numbered(2_000).forEach((message, at, all) => conversation.mark(message, all[at - 1] ?? null));
+  await pass(30_000);
+  expect(server.calls).toHaveLength(21);
+  expect(errors).toHaveLength(2_000);
+  expect(conversation.waiting).toEqual([]);
+  // After a success a run is one again.
+  server.answers = undefined;
+  conversation.mark("n1");
+  await pass(1_000);
+  conversation.mark("n2", null);
+  await pass(1_000);
+  expect(bodies(server).at(-1)).toEqual({ reader: "alice", up_to: "n2" });
+});
+
+test("100 marks \"up to\" may wait, and one more is refused", async () => {
+  const { server, conversation, errors } = world({ marks: UpTo });
+  for (const message of numbered(100)) markUpTo(conversation, message);
+  markUpTo(conversation, "m100");
+  expect(errors).toEqual([]);
+  markUpTo(conversation, "m101");
+  expect(errors).toMatchObject([{ code: "too-many-items" }]);
+  await pass(5_000);
+  expect(server.calls).toHaveLength(100);
+  // Those that arrived make room.
+  markUpTo(conversation, "m101");
+  await pass(1_000);
+  expect(bodies(server).at(-1)).toEqual({ reader: "alice", up_to: "m101" });
+});
+
+test("who asks for an \"up to\" of a client without it, or a badge of nobody, is told so", async () => {
+  const { server, conversation } = world({ user: undefined as never });
+  expect(() => markUpTo(conversation, "m1")).toThrow("marks: UpTo");
+  await expect(badge(conversation)).rejects.toMatchObject({ code: "bad-request" });
+  expect(server.calls).toEqual([]);
+});
+
+test("one mark of what is no id keeps no other from the server", async () => {
+  const { server, conversation, errors } = world({ marks: UpTo });
+  for (const message of ["m1", "..", "\ud800", "m2"]) conversation.mark(message);
+  markUpTo(conversation, "");
+  await pass(1_000);
+  expect(bodies(server)).toEqual([{ reader: "alice", messages: ["m1", "m2"] }]);
+  expect(errors).toMatchObject([{ code: "bad-id" }, { code: "bad-id" }, { code: "bad-id" }]);
+});
+
+test("a mark of a new edition outlives the answer to that of the old one", async () => {
+  const { server, conversation } = world();
+  const slow = later();
+  server.answers = () => slow.answer;
+  conversation.markWhenSeen("m1", undefined, { edition: 1 });
+  await pass(1_500);
+  conversation.markWhenSeen("m1", undefined, { edition: 2 });
+  await pass(500);
+  server.answers = undefined;
+  slow.give(json({ marked: 1, already: 0, refused: [] }));
+  await pass(2_000);
+  expect(server.calls).toHaveLength(2);
+  expect(conversation.waiting).toEqual([]);
+});
+
+test.each([
+  ["refused", () => json({ marked: 0, already: 0, refused: [{ message: "m1", code: "unknown-message" }] })],
+  ["let go", () => problem(403, "not-allowed")],
+])("a message whose mark was %s is marked when it is seen again", async (_, answer) => {
+  const { server, conversation } = world();
+  server.answers = answer;
+  conversation.markWhenSeen("m1");
+  await pass(2_000);
+  server.answers = undefined;
+  conversation.markWhenSeen("m1");
+  await pass(2_000);
+  conversation.markWhenSeen("m1");
+  await pass(2_000);
+  expect(server.calls).toHaveLength(2);
+});
+
+test("an answer that says nothing of refusals refuses nothing", async () => {
+  const { server, conversation, errors } = world();
+  server.answers = () => json({ marked: 1 });
+  conversation.mark("m1");
+  await pass(5_000);
+  expect([conversation.waiting, errors, server.calls.length]).toEqual([[], [], 1]);
+});
+
+test("that there is a network again does not hurry those whom a server told to wait", async () => {
+  const { server, screen, conversation } = world();
+  server.answers = () => problem(503, "overloaded", { "Retry-After": "600" });
+  conversation.mark("m1");
+  await pass(1_000);
+  for (let times = 0; times < 5; times += 1) {
+    screen.change("online");
+    await pass(1_000);
+  }
+  expect(server.calls).toHaveLength(1);
+  await pass(595_000);
+  expect(server.calls).toHaveLength(2);
 });
 
 test("what is refused among others is told, and not sent again", async () => {
@@ -239,9 +371,9 @@ test("what is refused among others is told, and not sent again", async () => {
 });
 
 test("markUpTo marks all up to a message, also offline and later", async () => {
-  const { server, screen, conversation } = world();
+  const { server, screen, conversation } = world({ marks: UpTo });
   server.answers = offline;
-  conversation.markUpTo("m9");
+  markUpTo(conversation, "m9");
   await pass(1_000);
   server.answers = undefined;
   screen.change("online");

@@ -14,7 +14,7 @@ class IntersectionObserver {
     queueMicrotask(() => this.told([{ target, isIntersecting: true, intersectionRatio: 1, intersectionRect: {}, rootBounds: null }]));
   }
 
-  unobserve() {}
+  disconnect() {}
 }
 
 const { fetch } = globalThis;

@@ -6,6 +6,7 @@ import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Conversation } from "../src/index.js";
 import { useMarkWhenSeen, useReceipts } from "../src/react.js";
+import { UpTo } from "../src/up-to.js";
 import { pass, restore, world } from "./world.js";
 
 let root: Root;
@@ -24,7 +25,7 @@ afterEach(() => {
 const render = (what: ReactNode) => act(async () => root.render(<StrictMode>{what}</StrictMode>));
 
 function begin() {
-  const all = world();
+  const all = world({ marks: UpTo });
   root = createRoot(page);
   return all;
 }

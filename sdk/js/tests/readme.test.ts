@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { examples, readme, writeExamples } from "./examples.js";
 import { binary, Served, until } from "./served.js";
+import { numbered } from "./world.js";
 
 test("every example is at most ten lines, and every block of code in a language of ours has a name", () => {
   expect(examples.length).toBeGreaterThanOrEqual(10);
@@ -100,6 +101,14 @@ describe.skipIf(!binary)("with a real server, each example does what it is there
     const { says } = run(written.path("chats.js"), '<p data-conversation="c1" data-message="m1">Hello</p>');
     await open.mark("c1", "bob", "m1");
     await says('class="read"');
+  });
+
+  test("up-to", async () => {
+    await open.register("c1", ...numbered(101));
+    const { child } = run(written.path("up-to.js"));
+    if (child.exitCode === null) await once(child, "exit");
+    expect(child.exitCode).toBe(0);
+    await untilRead();
   });
 
   test("lists", async () => {

@@ -19,7 +19,7 @@ class Observer {
     this.told([{ target, isIntersecting: true, intersectionRatio: 1 }]);
   }
 
-  unobserve(): void {}
+  disconnect(): void {}
 }
 
 beforeAll(async () => {

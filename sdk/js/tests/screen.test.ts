@@ -500,12 +500,105 @@ test("a source that throws anything is backed off from", async () => {
   expect(errors[0]).toMatchObject({ status: 0, message: "anything" });
 });
 
-test("an id that cannot be sent is an error, and no reason to ask without end", async () => {
-  const { server, conversation, errors } = world();
-  conversation.watch("\ud800", () => {});
-  await pass(5_000);
+test.each(["", ".", "..", "a\u0000", "\u001f", "\u007f", "\u009f", "\ud800", "x\udc00y", "a".repeat(129), "é".repeat(65)])(
+  "what is no id is left out of a look and told: %j",
+  async (bad) => {
+    const { server, conversation, errors } = world();
+    server.counts.set("m1", { read: 1, of: 3 });
+    conversation.watch("m1", () => {});
+    conversation.watch(bad, () => {})();
+    conversation.watch(bad, () => {});
+    await pass(60);
+    expect(server.asked).toEqual([["m1"]]);
+    expect(errors).toMatchObject([{ code: "bad-id", isPassing: false }, { code: "bad-id" }]);
+  },
+);
+
+test.each(["a", "...", "a b/ü", "\u2028", "😀", "a".repeat(128), "é".repeat(64), "😀".repeat(32), "m%25"])(
+  "what is an id is asked for: %j",
+  async (id) => {
+    const { server, conversation, errors } = world();
+    server.answers = () => json({ receipts: [], poll: null });
+    conversation.watch(id, () => {});
+    await pass(60);
+    expect(server.asked).toEqual([[id]]);
+    expect(errors).toEqual([]);
+  },
+);
+
+test("of a conversation without an id nothing is sent, and that is told", async () => {
+  const { server, client, errors } = world();
+  for (const id of ["", "..", "\ud800"]) {
+    client.conversation(id).watch("m1", () => {});
+    client.conversation(id).mark("m1");
+    client.conversation(id).markWhenSeen("m2");
+  }
+  await pass(10_000);
   expect(server.calls).toEqual([]);
-  expect(errors).toHaveLength(3);
+  expect(errors).toMatchObject([{ code: "bad-id" }, { code: "bad-id" }, { code: "bad-id" }]);
+});
+
+test.each([
+  ["poll null", () => json({ receipts: [], poll: null })],
+  ["a refusal", () => problem(403, "not-allowed")],
+])("an answer to an old look does not end a new one: %s", async (_, old) => {
+  const { server, screen, conversation } = world();
+  server.counts.set("m1", { read: 1, of: 3 });
+  const slow = later();
+  server.answers = () => slow.answer;
+  conversation.watch("m1", () => {});
+  await pass(1_000);
+  screen.change("hidden");
+  screen.change("shown");
+  server.answers = undefined;
+  slow.give(old());
+  await pass(3_000);
+  expect(server.calls.length).toBeGreaterThan(1);
+  expect(conversation.receipts("m1")).toEqual({ read: 1, of: 3 });
+});
+
+test("what is forgotten while a pull is under way is not taken for known by the next", async () => {
+  const { server, conversation } = world();
+  server.counts.set("m1", { read: 1, of: 3 }).set("m2", { read: 2, of: 3 });
+  const leave = conversation.watch("m1", () => {});
+  conversation.watch("m2", () => {});
+  const slow = later();
+  server.answers = (call) => slow.answer.then(() => server.asTheContractHasIt(call));
+  await pass(60);
+  leave();
+  for (const message of numbered(1_500, 3)) conversation.subscribe(message, () => {})();
+  slow.give(json({}));
+  server.answers = undefined;
+  await pass(0);
+  conversation.watch("m1", () => {});
+  await pass(3_000);
+  expect(conversation.receipts("m1")).toEqual({ read: 1, of: 3 });
+});
+
+test.each([0, undefined, Number.NaN, -5, "soon"])("a pace of %s is none, and the one before holds", async (every_ms) => {
+  const { server, conversation } = world();
+  server.counts.set("m1", { read: 1, of: 3 });
+  server.poll = { every_ms, for_ms: every_ms } as never;
+  server.answers = (call) => server.asTheContractHasIt({ ...call, headers: {} });
+  conversation.watch("m1", () => {});
+  await pass(20_000);
+  expect(server.calls).toHaveLength(10);
+});
+
+test("a pace is kept between 10 milliseconds and an hour", async () => {
+  const pulls = async (every_ms: number, ms: number) => {
+    const { server, conversation } = world();
+    server.poll = { every_ms, for_ms: 2 ** 40 };
+    server.answers = () => json({ receipts: [], poll: server.poll });
+    conversation.watch("m1", () => {});
+    await pass(ms);
+    return server.calls.length;
+  };
+  expect(await pulls(1, 150)).toBe(11);
+  expect(await pulls(2 ** 33, 3_600_000)).toBe(1);
+  expect(await pulls(2 ** 33, 3_600_050)).toBe(2);
+  // A look ends after a day.
+  expect(await pulls(2 ** 33, 2 * 86_400_000)).toBe(24);
 });
 
 test("1,000 messages are remembered, and of one more the oldest is forgotten, but never one that is held", async () => {
@@ -547,6 +640,26 @@ test("a client that was closed asks no more", async () => {
   expect(server.calls[0]!.init.signal!.aborted).toBe(true);
   expect(errors).toEqual([]);
   expect(screen.listeners.size).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("after closing nothing is ever asked or marked, whatever comes on screen", async () => {
+  const { server, screen, client, conversation } = world();
+  conversation.markWhenSeen("m1", "m1");
+  conversation.watch("m2", () => {}, "m2");
+  screen.show("m1", "m2");
+  await pass(20);
+  await client.close();
+  expect(screen.targets.get("m1")!.size).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+  for (const each of [conversation, client.conversation("c2")]) {
+    each.watch("m3", () => {});
+    each.mark("m4");
+    each.markWhenSeen("m5");
+    void each.flush();
+  }
+  await pass(60_000);
+  expect(server.calls).toEqual([]);
   expect(vi.getTimerCount()).toBe(0);
 });
 

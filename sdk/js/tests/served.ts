@@ -7,12 +7,15 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { vi } from "vitest";
 
-const BINARIES = [process.env.SEENBY_BINARY ?? "", "../../target/release/seenby", "../../target/debug/seenby"];
+const named = process.env.SEENBY_BINARY;
+const BINARIES = named ? [named] : ["../../target/release/seenby", "../../target/debug/seenby"];
 
 // What is no setting of a server must not stand in its environment.
 const { SEENBY_BINARY: _, ...env } = process.env;
 
-export const binary = BINARIES.find((path) => path && existsSync(path));
+export const binary = BINARIES.find((path) => existsSync(path));
+// Who names one wants it tried.
+if (named && !binary) throw new Error(`SEENBY_BINARY names ${named}, and there is nothing`);
 if (!binary) console.log("Tests with a real server are left out: SEENBY_BINARY names none, and target holds none.");
 
 /** Waits until it is so, on a machine that may have much else to do. */

@@ -4,6 +4,7 @@ import { chats } from "seenby/chats";
 import { type Client, createClient, type Options, type Receipts, type SeenbyError } from "seenby";
 import { nonReaders, readers } from "seenby/lists";
 import { stream } from "seenby/stream";
+import { badge, markUpTo, UpTo } from "seenby/up-to";
 import { binary, Served, until } from "./served.js";
 import { numbered } from "./world.js";
 
@@ -72,20 +73,20 @@ describe.skipIf(!binary)("with a real server", () => {
     await until(() => errors.length);
     expect(errors).toMatchObject([{ code: "unknown-message", message: "no mark of 'm9'" }]);
     expect(await open.app("GET", `conversations/${id}/messages/m2`)).toMatchObject({ read: 1, of: 2 });
-    expect(await conversation.badge()).toEqual({ unread: 1, firstUnread: "m1" });
+    expect(await badge(conversation)).toEqual({ unread: 1, firstUnread: "m1" });
   });
 
   test("a run from the first unread is marked by up to", async () => {
-    const { id, conversation, requests } = await begin(open, { user: "bob" }, "m1", "m2", "m3");
-    expect(await conversation.badge()).toEqual({ unread: 3, firstUnread: "m1" });
+    const { id, conversation, requests } = await begin(open, { user: "bob", marks: UpTo }, "m1", "m2", "m3");
+    expect(await badge(conversation)).toEqual({ unread: 3, firstUnread: "m1" });
     conversation.mark("m1", null);
     conversation.mark("m2", "m1");
     await conversation.flush();
     expect(requests.at(-1)!.body).toEqual({ reader: "bob", up_to: "m2" });
-    expect(await conversation.badge()).toEqual({ unread: 1, firstUnread: "m3" });
-    conversation.markUpTo("m3");
+    expect(await badge(conversation)).toEqual({ unread: 1, firstUnread: "m3" });
+    markUpTo(conversation, "m3");
     await conversation.flush();
-    expect(await conversation.badge()).toEqual({ unread: 0, firstUnread: undefined });
+    expect(await badge(conversation)).toEqual({ unread: 0, firstUnread: undefined });
     expect(await open.app("GET", `conversations/${id}/messages/m3`)).toMatchObject({ read: 1 });
   });
 

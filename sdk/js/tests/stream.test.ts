@@ -239,6 +239,49 @@ test("other refusals are errors", async () => {
   expect(errors).toMatchObject([{ code: "overloaded", retryAfterMs: 30_000 }]);
 });
 
+test("a stream that is cut off before it was heard is backed off from as one that was refused", async () => {
+  const { server, conversation, open } = streams({ forMs: 100_000 }, 1);
+  conversation.watch("m1", () => {});
+  await pass(60);
+  open[0]!.cut();
+  await pass(4_000);
+  expect(server.calls).toHaveLength(2);
+  open[1]!.cut();
+  await pass(7_990);
+  expect(server.calls).toHaveLength(2);
+  await pass(20);
+  expect(server.calls).toHaveLength(3);
+});
+
+test("a stream lasts as long as its first event says", async () => {
+  const { server, conversation, open } = streams();
+  conversation.watch("m1", () => {});
+  await pass(60);
+  open[0]!.say(receipts("e1", "m1", 1, { every_ms: 2_000, for_ms: 30_000 }));
+  await pass(29_000);
+  expect(server.calls[0]!.init.signal!.aborted).toBe(false);
+  await pass(1_000);
+  expect(server.calls[0]!.init.signal!.aborted).toBe(true);
+  const short = streams();
+  short.conversation.watch("m1", () => {});
+  await pass(60);
+  short.open[0]!.say(receipts("e1", "m1", 1, { every_ms: 2_000, for_ms: 5_000 }));
+  await pass(5_000);
+  expect(short.server.calls[0]!.init.signal!.aborted).toBe(true);
+  await pass(60_000);
+  expect(short.server.calls).toHaveLength(1);
+});
+
+test("an id with a line separator of Unicode does not stop the stream", async () => {
+  const { conversation, open, errors } = streams();
+  conversation.watch("a\u2028b", () => {});
+  await pass(60);
+  open[0]!.say(receipts("e1", "a\u2028b", 1));
+  await pass(1);
+  expect(conversation.receipts("a\u2028b")).toEqual({ read: 1, of: 9 });
+  expect(errors).toEqual([]);
+});
+
 test("events are read in whatever pieces they come, with any line end, among comments and fields of no meaning", () => {
   const text = ":\n\nid: e1\r\nevent: receipts\r\ndata: {\"a\": 1}\r\n\r\nretry: 5\n: life\n\ndata:x\nevent:end\n\nevent\n\n";
   const expected = [

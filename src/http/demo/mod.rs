@@ -67,6 +67,7 @@ static FILES: &[File] = &[
     file("/demo/sdk/conversation.js", SCRIPT, include_bytes!("../../../sdk/js/dist/conversation.js")),
     file("/demo/sdk/environment.js", SCRIPT, include_bytes!("../../../sdk/js/dist/environment.js")),
     file("/demo/sdk/error.js", SCRIPT, include_bytes!("../../../sdk/js/dist/error.js")),
+    file("/demo/sdk/id.js", SCRIPT, include_bytes!("../../../sdk/js/dist/id.js")),
     file("/demo/sdk/index.js", SCRIPT, include_bytes!("../../../sdk/js/dist/index.js")),
     file("/demo/sdk/lists.js", SCRIPT, include_bytes!("../../../sdk/js/dist/lists.js")),
     file("/demo/sdk/marks.js", SCRIPT, include_bytes!("../../../sdk/js/dist/marks.js")),
@@ -74,6 +75,7 @@ static FILES: &[File] = &[
     file("/demo/sdk/source.js", SCRIPT, include_bytes!("../../../sdk/js/dist/source.js")),
     file("/demo/sdk/stream.js", SCRIPT, include_bytes!("../../../sdk/js/dist/stream.js")),
     file("/demo/sdk/time.js", SCRIPT, include_bytes!("../../../sdk/js/dist/time.js")),
+    file("/demo/sdk/up-to.js", SCRIPT, include_bytes!("../../../sdk/js/dist/up-to.js")),
 ];
 
 /// What all files are counted under.

@@ -28,6 +28,9 @@ function scopeOf(url, body) {
 /** Statuses without a body; for all others a browser lets one be put in place of what came. */
 const BARE = new Set([204, 304]);
 
+/** The messages that an answer to marks refuses. */
+const refusedBy = (text) => (JSON.parse(text).refused ?? []).map(({ message }) => message);
+
 /** All zero. */
 const nothing = () => ({ pull: 0, stream: 0, marks: 0, list: 0, badge: 0, unchanged: 0, events: 0, up: 0, down: 0 });
 
@@ -39,7 +42,7 @@ export class Meter {
 
   /**
    * `told` gets each request as it begins, each time something of it moves, and as it is over:
-   * `{number, what, at, status, up, down, isOver, messages, isUpTo}`, the same object each time.
+   * `{number, what, at, status, up, down, isOver, messages, isUpTo, refused}`, the same object each time.
    */
   constructor(told) {
     this.#told = told;
@@ -55,7 +58,7 @@ export class Meter {
     const url = new URL(input);
     const up = head(`${init.method} ${url.pathname}${url.search} HTTP/1.1`, Object.entries(init.headers)) + bytesOf(init.body ?? "");
     const what = whatIs(init.method, url.pathname);
-    const request = { number: ++this.#numbers, what, at: Date.now(), status: "", up, down: 0, isOver: false, ...scopeOf(url, init.body) };
+    const request = { number: ++this.#numbers, what, at: Date.now(), status: "", up, down: 0, isOver: false, refused: [], ...scopeOf(url, init.body) };
     const over = (status) => {
       if (request.isOver) return;
       request.status ||= status;
@@ -71,6 +74,7 @@ export class Meter {
       request.status = String(answer.status);
       if (answer.status === 304) this.totals.unchanged += 1;
       this.#moved(request, head(`HTTP/1.1 ${answer.status} ${answer.statusText}`, [...answer.headers]));
+      if (what === "marks" && answer.ok) request.refused = refusedBy(await answer.clone().text());
       return this.#counted(answer, request, over);
     } catch (error) {
       over("none");

@@ -12,6 +12,7 @@ import { Phone } from "./phone.js";
 import { Push } from "./push.js";
 import { ReceiptsDialog } from "./receipts-dialog.js";
 import { createClient } from "./sdk/index.js";
+import { badge, UpTo } from "./sdk/up-to.js";
 import { STRATEGIES } from "./strategies.js";
 import { NEXT } from "./talk.js";
 import { Timeline } from "./timeline.js";
@@ -43,7 +44,7 @@ let forMs = 20_000;
 
 /** Something went over the wire, or is over. */
 function moved(request) {
-  const { what, messages, isUpTo, status, isOver } = request;
+  const { what, messages, isUpTo, status, isOver, refused } = request;
   wire.log(request);
   // A stream's parts, and the others as a whole.
   if (isOver !== (what === "stream")) {
@@ -51,8 +52,8 @@ function moved(request) {
     phone.pulse(messages);
   }
   if (isOver && what === "marks" && status === "200") {
-    if (isUpTo) phone.markedUpTo(messages[0]);
-    else phone.marked(messages);
+    if (!isUpTo) phone.marked(messages.filter((id) => !refused.includes(id)));
+    else if (!refused.length) phone.markedUpTo(messages[0]);
   }
   if (isOver && status !== "none") trouble("phone", "");
 }
@@ -76,13 +77,14 @@ function begin() {
   client = createClient({
     url: location.origin,
     user: SENDER,
+    marks: UpTo,
     fetch: meter.fetch,
     environment: looks,
     ...(source && { source }),
     onError: ({ code, message }) => trouble("phone", code === "network" ? NO_ANSWER : `The server says: ${message}`),
   });
   conversation = client.conversation(conversationId);
-  conversation.badge().catch(() => {});
+  badge(conversation).catch(() => {});
   phone.use(conversation, looks, strategy.word);
 }
 

@@ -21,6 +21,8 @@ export class Phone {
   /** What ends the SDK's watching, by id. */
   #leave = new Map();
   #marked = new Set();
+  /** The last of another's messages that went; null: none did. */
+  #goneBefore = null;
   /** The SDK's conversation, and what it is told of the user's looks. */
   #conversation;
   #looks;
@@ -48,9 +50,10 @@ export class Phone {
     const follows = scrollHeight - scrollTop - clientHeight < NEAR_PX;
     const added = this.#add(message);
     if (follows || added instanceof Own) this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    for (const [id, { element }] of this.#messages) {
+    for (const [id, message] of this.#messages) {
       if (this.#messages.size <= SHOWN_MAX) break;
-      element.remove();
+      if (!(message instanceof Own)) this.#goneBefore = id;
+      message.element.remove();
       this.#messages.delete(id);
       this.#leave.get(id)?.();
       this.#leave.delete(id);
@@ -114,7 +117,7 @@ export class Phone {
 
   /** The message of another before this one; the phone's own need no mark. */
   #before(id) {
-    let before = null;
+    let before = this.#goneBefore;
     for (const [at, message] of this.#messages) {
       if (at === id) break;
       if (!(message instanceof Own)) before = at;
