@@ -39,7 +39,8 @@ export class Meter {
 
   /**
    * `told` gets each request as it begins, each time something of it moves, and as it is over:
-   * `{number, what, at, status, up, down, isOver, messages, isUpTo}`, the same object each time.
+   * `{number, what, at, status, up, down, isOver, messages, isUpTo}`, the same object each time. Marks that were
+   * answered also have `refused`, those of them that were.
    */
   constructor(told) {
     this.#told = told;
@@ -84,14 +85,20 @@ export class Meter {
       over();
       return answer;
     }
+    const decoder = new TextDecoder();
+    let said = "";
     const counter = new TransformStream({
       transform: (chunk, out) => {
+        if (request.what === "marks") said += decoder.decode(chunk, { stream: true });
         // Each chunk of a stream is one event, or some that came together.
         if (request.what === "stream") this.totals.events += new TextDecoder().decode(chunk).split("event: receipts").length - 1;
         this.#moved(request, chunk.length);
         out.enqueue(chunk);
       },
-      flush: () => over(),
+      flush: () => {
+        if (request.what === "marks" && answer.ok) request.refused = JSON.parse(said).refused.map(({ message }) => message);
+        over();
+      },
     });
     const { status, statusText, headers } = answer;
     return new Response(answer.body.pipeThrough(counter), { status, statusText, headers });
