@@ -45,6 +45,22 @@ describe("the demo", { concurrency: 2 }, () => {
     }
   }
 
+  test("is seen as a whole on a small desktop, and says in words what is chosen on a phone", async (t) => {
+    const { tab } = await set.demo(t, SIZES.desktop);
+    assert.ok(await tab.evaluate(() => document.documentElement.scrollHeight <= innerHeight), "there is nothing to scroll");
+    await tab.setViewportSize(SIZES.phone.viewport);
+    assert.ok(await tab.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    const heights = await tab.locator(".says").evaluateAll((all) => all.map(({ clientHeight }) => clientHeight));
+    assert.ok(heights.length === 2 && heights.every((height) => height > 10), `${heights}`);
+  });
+
+  test("names a message's receipts by its text", async (t) => {
+    const demo = await set.demo(t);
+    await demo.page.answered(1);
+    await demo.tab.getByRole("button", { name: /please read this one!: [\d,]+ of 1,999 have read$/ }).waitFor();
+    demo.assertClean();
+  });
+
   test("is used with the keyboard alone", async (t) => {
     const demo = await set.demo(t);
     const { tab } = demo;

@@ -54,7 +54,7 @@ export class Demo {
     return until("its count", async () => /^([\d,]+) of/.exec(await message.locator(".count").textContent())?.[1]);
   }
 
-  /** What the phone does just now: `asking`, `over`, `done` or `away`. */
+  /** What the phone does just now: `asking`, `again`, `over`, `done`, `away`, `unknown` or `forgotten`. */
   state() {
     return this.tab.locator("#state").getAttribute("data-state");
   }

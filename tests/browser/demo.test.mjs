@@ -6,7 +6,8 @@ import { OTHERS, stage } from "./demo.mjs";
 import { pass, until } from "./wait.mjs";
 
 const set = stage();
-
+/** What a browser says of a server that is not there. */
+const NO_SERVER = /ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE|FAILED)/;
 
 describe("the demo", { concurrency: 5 }, () => {
   test("pulls every two seconds while its message is on screen, stops by twenty, and shows just that", async (t) => {
@@ -139,11 +140,58 @@ describe("the demo", { concurrency: 5 }, () => {
     const count = await demo.count();
     await server.kill();
     await until("the page says so", async () => /answer/.test(await demo.tab.locator("#status").textContent()));
+    await demo.becomes("again");
     await server.begin();
     await until("the page has recovered", async () => (await demo.tab.locator("#status").textContent()) === "");
     await demo.send("Are you still there?");
     await until("the count rises", async () => (await demo.count()) > 0, 30_000);
     assert.ok(count <= OTHERS);
-    demo.assertClean(/ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE|FAILED)/);
+    demo.assertClean(NO_SERVER);
+  });
+
+  test("says in the dialog that a list could not be loaded, and loads it once the server is back", async (t) => {
+    const server = await set.ownServer(t);
+    const demo = await set.demo(t, { server });
+    const message = demo.tab.locator("[data-message].own").nth(-2);
+    await demo.countOf(message);
+    await server.kill();
+    await message.locator("[data-receipt]").click();
+    const part = (name) => demo.tab.locator(`dialog[open] [data-part=${name}]`);
+    await until("it says so", async () => (await part("found").textContent()) === "Could not be loaded");
+    await part("again").waitFor();
+    await until("it says why", async () => /answer/.test(await part("trouble").textContent()));
+    await server.begin();
+    await demo.tab.locator("dialog [data-user]").first().waitFor();
+    await until("it says why no more", async () => (await part("trouble").textContent()) === "");
+    const told = /^([\d,]+) of/.exec(await part("told").textContent())[1];
+    assert.equal(await part("readers").textContent(), told, "one number, wherever it comes from");
+    demo.assertClean(NO_SERVER);
+  });
+
+  test("sends nothing more to a server that has forgotten its chat, and says why", async (t) => {
+    const demo = await set.demo(t);
+    await demo.choose("behaviour", "nobody");
+    await demo.page.answered(1);
+    const chat = /conversations\/[^/]+/.exec(demo.page.pulls[0].url)[0];
+    await fetch(`${demo.server.url}/v1/${chat}`, { method: "DELETE" });
+    await demo.becomes("forgotten");
+    assert.ok(await demo.tab.locator("#send").isDisabled());
+    assert.match(await demo.tab.locator("#status").textContent(), /forgotten this chat/);
+    demo.assertClean(/404/);
+  });
+
+  test("compares with naive push only once there is something to compare with", async (t) => {
+    const demo = await set.demo(t);
+    await demo.choose("behaviour", "nobody");
+    await demo.tab.locator("#reset").click();
+    await demo.page.answered(1);
+    const ratio = demo.tab.locator("[data-ratio=bytes]");
+    // Longer than the time before which it would be chance.
+    await pass(11_000);
+    assert.equal(await demo.tab.locator("[data-push=events]").textContent(), "0");
+    assert.equal(await ratio.textContent(), "");
+    await demo.choose("behaviour", "once");
+    await until("a ratio", async () => /times as much/.test(await ratio.textContent()), 15_000);
+    demo.assertClean();
   });
 });

@@ -8,19 +8,19 @@ const lognormal = (medianMs, spread) => medianMs * Math.exp(spread * normal());
 /** By the value of their switch. `opensAfterMs` is drawn for each reader. */
 export const HABITS = {
   evening: {
-    says: "Half open the chat within 4 minutes, some only hours later.",
+    says: "Half come within 4 minutes, some only hours later.",
     opensAfterMs: () => lognormal(240_000, 1.6),
   },
   day: {
-    says: "Half open the chat within 25 seconds, the rest over minutes.",
+    says: "Half come within 25 seconds, the rest over minutes.",
     opensAfterMs: () => lognormal(25_000, 1.1),
   },
   once: {
-    says: "All 1,999 open the chat within 10 seconds.",
+    says: "All 1,999 come within 10 seconds.",
     opensAfterMs: () => 10_000 * Math.random(),
   },
   nobody: {
-    says: "Nobody opens the chat, and nobody writes.",
+    says: "Nobody comes, and nobody writes.",
     opensAfterMs: () => Infinity,
   },
 };

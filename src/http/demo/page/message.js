@@ -21,34 +21,46 @@ export class Own {
   receipts;
   /** Whether nothing can change any more: all have read it, or it has expired. */
   isSettled = false;
+  isUnknown = false;
   #ring = new Ring();
-  #count = html("span", { class: "count" }, "Sending");
+  #button;
+  #count = html("span", { class: "count" });
   #left = html("span", { class: "left" });
+  #shownLeft = "";
 
   /** `opened` is called with the message when its receipts are chosen. */
   constructor({ id, text, at }, opened) {
     this.id = id;
     this.text = text;
     const attributes = { type: "button", class: "receipt", "data-receipt": id, "aria-haspopup": "dialog" };
-    const button = html("button", attributes, this.#ring.element, this.#count);
-    button.disabled = true;
-    button.addEventListener("click", () => opened(this));
-    const foot = html("div", { class: "foot" }, button, clock(at));
+    this.#button = html("button", attributes, this.#ring.element, this.#count);
+    this.#button.disabled = true;
+    this.#button.addEventListener("click", () => opened(this));
+    this.#say("Sending");
+    const foot = html("div", { class: "foot" }, this.#button, clock(at));
     const says = html("p", { class: "text" }, text);
     this.element = html("li", { class: "message own", "data-message": id }, says, foot, this.#left);
   }
 
   /** The server knows it. */
   registered() {
-    if (!this.receipts) write(this.#count, "Sent");
-    this.element.querySelector("button").disabled = false;
+    if (!this.receipts) this.#say("Sent");
+    this.#button.disabled = false;
   }
 
+  /** What the server says of it; nothing, if it does not know it any more. */
   show(receipts) {
     this.receipts = receipts;
+    this.isUnknown = !receipts;
     this.isSettled = !receipts || receipts.read === receipts.of;
-    write(this.#count, told(receipts));
+    this.#say(told(receipts));
     this.#ring.show(receipts ?? { read: 0, of: 0 });
+  }
+
+  /** In the chat the button stands below its text; by itself it has to name it. */
+  #say(state) {
+    write(this.#count, state);
+    this.#button.ariaLabel = `${this.text}: ${state}`;
   }
 
   pulse() {
@@ -57,8 +69,11 @@ export class Own {
 
   /** What part of the look is left while it is asked for; 0 if it is not. */
   showLeft(part) {
+    const left = part.toFixed(3);
+    if (left === this.#shownLeft) return;
+    this.#shownLeft = left;
     this.element.toggleAttribute("data-asked", part > 0);
-    this.#left.style.setProperty("--left", part.toFixed(3));
+    this.#left.style.setProperty("--left", left);
   }
 }
 

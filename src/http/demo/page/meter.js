@@ -28,9 +28,6 @@ function scopeOf(url, body) {
 /** Statuses without a body; for all others a browser lets one be put in place of what came. */
 const BARE = new Set([204, 304]);
 
-/** The messages that an answer to marks refuses. */
-const refusedBy = (text) => (JSON.parse(text).refused ?? []).map(({ message }) => message);
-
 /** All zero. */
 const nothing = () => ({ pull: 0, stream: 0, marks: 0, list: 0, badge: 0, unchanged: 0, events: 0, up: 0, down: 0 });
 
@@ -42,7 +39,8 @@ export class Meter {
 
   /**
    * `told` gets each request as it begins, each time something of it moves, and as it is over:
-   * `{number, what, at, status, up, down, isOver, messages, isUpTo, refused}`, the same object each time.
+   * `{number, what, at, status, up, down, isOver, messages, isUpTo}`, the same object each time. Marks that were
+   * answered also have `refused`, those of them that were.
    */
   constructor(told) {
     this.#told = told;
@@ -58,7 +56,7 @@ export class Meter {
     const url = new URL(input);
     const up = head(`${init.method} ${url.pathname}${url.search} HTTP/1.1`, Object.entries(init.headers)) + bytesOf(init.body ?? "");
     const what = whatIs(init.method, url.pathname);
-    const request = { number: ++this.#numbers, what, at: Date.now(), status: "", up, down: 0, isOver: false, refused: [], ...scopeOf(url, init.body) };
+    const request = { number: ++this.#numbers, what, at: Date.now(), status: "", up, down: 0, isOver: false, ...scopeOf(url, init.body) };
     const over = (status) => {
       if (request.isOver) return;
       request.status ||= status;
@@ -74,7 +72,6 @@ export class Meter {
       request.status = String(answer.status);
       if (answer.status === 304) this.totals.unchanged += 1;
       this.#moved(request, head(`HTTP/1.1 ${answer.status} ${answer.statusText}`, [...answer.headers]));
-      if (what === "marks" && answer.ok) request.refused = refusedBy(await answer.clone().text());
       return this.#counted(answer, request, over);
     } catch (error) {
       over("none");
@@ -88,14 +85,20 @@ export class Meter {
       over();
       return answer;
     }
+    const decoder = new TextDecoder();
+    let said = "";
     const counter = new TransformStream({
       transform: (chunk, out) => {
+        if (request.what === "marks") said += decoder.decode(chunk, { stream: true });
         // Each chunk of a stream is one event, or some that came together.
         if (request.what === "stream") this.totals.events += new TextDecoder().decode(chunk).split("event: receipts").length - 1;
         this.#moved(request, chunk.length);
         out.enqueue(chunk);
       },
-      flush: () => over(),
+      flush: () => {
+        if (request.what === "marks" && answer.ok) request.refused = JSON.parse(said).refused.map(({ message }) => message);
+        over();
+      },
     });
     const { status, statusText, headers } = answer;
     return new Response(answer.body.pipeThrough(counter), { status, statusText, headers });

@@ -19,6 +19,8 @@ import { Timeline } from "./timeline.js";
 import { Wire } from "./wire.js";
 
 const TICK_MS = 250;
+/** A little less than a second, so that no tick just misses it. */
+const DRAWN_EVERY_MS = 990;
 const NO_ANSWER = "The server does not answer. Trying again.";
 /** What begins and stops is announced once it has lasted so long. */
 const ANNOUNCED_MS = 1_500;
@@ -34,6 +36,7 @@ const phone = new Phone({
   list: element("messages"),
   state: element("state"),
   opened: (message) => dialog.open(conversation, message),
+  lost: doubt,
 });
 const meter = new Meter(moved);
 /** What it would have cost to push; there once the first answer has said what an event looks like. */
@@ -46,16 +49,19 @@ let forMs = 20_000;
 function moved(request) {
   const { what, messages, isUpTo, status, isOver, refused } = request;
   wire.log(request);
+  changed();
   // A stream's parts, and the others as a whole.
   if (isOver !== (what === "stream")) {
     timeline.moved(status === "304" ? "unchanged" : what);
     phone.pulse(messages);
   }
-  if (isOver && what === "marks" && status === "200") {
-    if (!isUpTo) phone.marked(messages.filter((id) => !refused.includes(id)));
-    else if (!refused.length) phone.markedUpTo(messages[0]);
+  if (isOver && refused) {
+    const marked = messages.filter((message) => !refused.includes(message));
+    if (!isUpTo) phone.marked(marked);
+    else marked.forEach((last) => phone.markedUpTo(last));
   }
   if (isOver && status !== "none") trouble("phone", "");
+  if (what !== "list" && (status === "200" || status === "304")) dialog.retry();
 }
 
 /** What keeps the phone or the readers from the server, until there is nothing. */
@@ -64,6 +70,19 @@ function trouble(whose, says) {
   troubles[whose] = says;
   const all = [...new Set(Object.values(troubles))].filter(Boolean).join(" ");
   write(element("status"), all);
+  dialog.warn(all);
+}
+
+/** Whether the server has forgotten the chat, so that nobody can be sent anything. */
+let isForgotten = false;
+function forgotten(is) {
+  isForgotten = is;
+  element("send").disabled = is || !client;
+}
+
+/** Whether the server is away, or has forgotten the chat: the chat's back end has to see. */
+function doubt() {
+  world.postMessage({ kind: "doubt" });
 }
 
 const chosen = (name) => document.querySelector(`[name=${name}]:checked`).value;
@@ -81,7 +100,10 @@ function begin() {
     fetch: meter.fetch,
     environment: looks,
     ...(source && { source }),
-    onError: ({ code, message }) => trouble("phone", code === "network" ? NO_ANSWER : `The server says: ${message}`),
+    onError({ code, message }) {
+      trouble("phone", code === "network" ? NO_ANSWER : `The server says: ${message}`);
+      if (code === "network") doubt();
+    },
   });
   conversation = client.conversation(conversationId);
   badge(conversation).catch(() => {});
@@ -93,6 +115,7 @@ function reset() {
   push.reset();
   timeline.clear();
   wire.clear();
+  changed();
 }
 
 const heard = {
@@ -108,9 +131,19 @@ const heard = {
   read({ rises }) {
     rises.forEach((rise) => push.rose(rise));
     timeline.pushed(rises.reduce((sum, { from, to }) => sum + to - from, 0));
+    changed();
   },
-  trouble: ({ says }) => trouble("readers", says),
-  well: () => trouble("readers", ""),
+  trouble(data) {
+    trouble("readers", data.says);
+    forgotten(data.isForgotten);
+  },
+  well() {
+    trouble("readers", "");
+    // The phone may have no reason to ask again, and so to see it.
+    if (troubles.phone === NO_ANSWER) trouble("phone", "");
+    forgotten(false);
+    dialog.retry();
+  },
 };
 world.addEventListener("message", ({ data }) => heard[data.kind](data));
 
@@ -153,23 +186,26 @@ function announce(state) {
   stateTimer = setTimeout(() => write(element("announcer"), element("state").textContent), ANNOUNCED_MS);
 }
 
-setInterval(() => {
+/** What was counted is drawn with the log's next frame; and once a second, as time goes on. */
+let drawnAt = 0;
+let isChanged = false;
+function draw() {
+  isChanged = false;
+  drawnAt = performance.now();
   wire.show(meter, push);
   timeline.show(meter.radio, push.radio);
-  dialog.show();
-  if (client) announce(phone.look());
-}, TICK_MS);
-
-const isStill = matchMedia("(prefers-reduced-motion: reduce)");
-let drawnAt = 0;
-function draw(now) {
-  if (!isStill.matches || now - drawnAt > 1_000) {
-    timeline.move();
-    drawnAt = now;
-  }
+}
+function changed() {
+  if (isChanged) return;
+  isChanged = true;
   requestAnimationFrame(draw);
 }
-requestAnimationFrame(draw);
+
+setInterval(() => {
+  if (performance.now() - drawnAt >= DRAWN_EVERY_MS) draw();
+  dialog.show();
+  if (client) announce(phone.look(element("status").textContent !== "", isForgotten));
+}, TICK_MS);
 
 addEventListener("pagehide", () => {
   void fetch(`/v1/conversations/${conversationId}`, { method: "DELETE", keepalive: true }).catch(() => {});

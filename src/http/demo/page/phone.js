@@ -16,6 +16,7 @@ export class Phone {
   #list;
   #state;
   #opened;
+  #lost;
   /** By id, oldest first. */
   #messages = new Map();
   /** What ends the SDK's watching, by id. */
@@ -28,11 +29,13 @@ export class Phone {
   #looks;
   #word = "Pull";
 
-  constructor({ scroller, list, state, opened }) {
+  /** `opened` is called with a message whose receipts are chosen, `lost` when the server does not know one any more. */
+  constructor({ scroller, list, state, opened, lost }) {
     this.#scroller = scroller;
     this.#list = list;
     this.#state = state;
     this.#opened = opened;
+    this.#lost = lost;
   }
 
   /** The chat as it was before the page came, marked up to the message `seen`. */
@@ -108,14 +111,18 @@ export class Phone {
     if (!message?.isKnown || !this.#conversation || this.#leave.has(id)) return;
     const { element } = message;
     if (message instanceof Own) {
-      this.#leave.set(id, this.#conversation.watch(id, (receipts) => message.show(receipts), element));
+      const told = (receipts) => {
+        message.show(receipts);
+        if (!receipts) this.#lost();
+      };
+      this.#leave.set(id, this.#conversation.watch(id, told, element));
     } else if (!this.#marked.has(id)) {
       const previous = this.#before(id);
       this.#leave.set(id, this.#conversation.markWhenSeen(id, element, { previous }));
     }
   }
 
-  /** The message of another before this one; the phone's own need no mark. */
+  /** The message of another before this one, if that is known; null: there is none. The phone's own need no mark. */
   #before(id) {
     let before = this.#goneBefore;
     for (const [at, message] of this.#messages) {
@@ -130,11 +137,15 @@ export class Phone {
     for (const id of ids) this.#messages.get(id)?.pulse?.();
   }
 
-  /** Shows for how long each message is asked for yet, and says in a word what is going on: see `STATES`. */
-  look() {
+  /**
+   * Shows for how long each message is asked for yet, and says in a word what is going on: see `STATES`. `isCutOff`: there
+   * is no answer just now; `isForgotten`: the server does not know the chat any more.
+   */
+  look(isCutOff, isForgotten) {
     let asked = 0;
     let inView = 0;
     let open = 0;
+    let unknown = 0;
     let longestMs = 0;
     for (const message of this.#messages.values()) {
       if (!(message instanceof Own)) continue;
@@ -143,21 +154,27 @@ export class Phone {
       message.showLeft(part);
       inView += isOnScreen ? 1 : 0;
       open += isOnScreen && !message.isSettled ? 1 : 0;
+      unknown += isOnScreen && message.isUnknown ? 1 : 0;
       asked += ms > 0 ? 1 : 0;
       longestMs = Math.max(longestMs, ms);
     }
-    const state = asked ? "asking" : open ? "over" : inView ? "done" : "away";
+    const quiet = open ? "over" : unknown ? "unknown" : inView ? "done" : "away";
+    const state = isForgotten ? "forgotten" : asked ? (isCutOff ? "again" : "asking") : quiet;
     const noun = asked === 1 ? "message" : "messages";
     const left = longestMs === Infinity ? "" : `, ${Math.ceil(longestMs / 1_000)} s left`;
-    write(this.#state, asked ? `${this.#word}ing ${asked} ${noun}${left}` : STATES[state](this.#word));
-    this.#state.dataset.state = state;
+    const asking = `${this.#word}ing ${asked} ${noun}${left}`;
+    write(this.#state, state === "asking" ? asking : STATES[state](this.#word));
+    if (this.#state.dataset.state !== state) this.#state.dataset.state = state;
     return state;
   }
 }
 
-/** Why nothing is asked for. */
+/** Why nothing is asked for, or nothing is heard. */
 const STATES = {
+  forgotten: () => "No receipts: the server does not know this chat",
+  again: () => "Trying again",
   over: (word) => `${word}s have stopped: the look is over`,
+  unknown: (word) => `No ${word.toLowerCase()}s: the server does not know these any more`,
   done: (word) => `No ${word.toLowerCase()}s: all have read these`,
   away: (word) => `No ${word.toLowerCase()}s: no message of yours in view`,
 };

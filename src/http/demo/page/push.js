@@ -9,6 +9,8 @@ export class Push {
   events = 0;
   bytes = 0;
   radio = new Radio();
+  /** Since when it is counted. */
+  begunAt = performance.now();
   #id;
   #of;
   #poll;
@@ -24,6 +26,7 @@ export class Push {
     this.events = 0;
     this.bytes = 0;
     this.radio = new Radio();
+    this.begunAt = performance.now();
   }
 
   /** The message's readers rose from one count to another, each step an event. */

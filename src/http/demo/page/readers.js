@@ -25,12 +25,20 @@ let group;
 let habit = HABITS.day;
 let talksAt = Infinity;
 let isWell = true;
+/** Whether the server may have forgotten the chat, or be away, which one call will tell. */
+let isInDoubt = false;
+
+/** The chat is not there any more. */
+class Forgotten extends Error {
+  message = "The server has forgotten this chat: load the page anew.";
+}
 
 /** One call of the server's API. */
 async function call(method, path, body) {
   const sent = body && { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   const answer = await fetch(`/v1/${path}`, { method, cache: "no-store", ...sent });
   const said = await answer.json();
+  if (said.code === "unknown-conversation") throw new Forgotten();
   if (!answer.ok) throw new Error(`The server says: ${said.detail ?? said.title}`);
   return { said, etag: answer.headers.get("ETag") };
 }
@@ -47,17 +55,32 @@ async function insist(work) {
       isWell = false;
       // That is what `fetch` throws.
       const isSilent = error instanceof TypeError;
-      postMessage({ kind: "trouble", says: isSilent ? "The server does not answer. Trying again." : error.message });
+      const says = isSilent ? "The server does not answer. Trying again." : error.message;
+      postMessage({ kind: "trouble", says, isForgotten: error instanceof Forgotten });
       await wait(TRY_AGAIN_MS);
     }
   }
+}
+
+/** Nothing of the chat is refused while the server knows it. */
+function assertKnown({ refused }) {
+  if (!refused.length) return;
+  isInDoubt = true;
+  throw new Forgotten();
+}
+
+/** Clears up the doubt. */
+async function check() {
+  await call("GET", `conversations/${conversation}/members?limit=1`);
+  isInDoubt = false;
+  postMessage({ kind: "well" });
 }
 
 async function mark(places) {
   for (let at = 0; at < places.length; at += MARKS_MAX) {
     const marks = places.slice(at, at + MARKS_MAX).map(([reader, up_to]) => ({ conversation, reader, up_to }));
     const { said } = await call("POST", "marks", { marks });
-    if (said.refused.length) throw new Error("The server has forgotten this chat: load the page anew.");
+    assertKnown(said);
   }
 }
 
@@ -65,7 +88,8 @@ async function register() {
   const fresh = group.messages.slice(group.known);
   if (!fresh.length) return;
   const messages = fresh.map(({ id, sender }) => ({ id, sender, expires_in_s: EXPIRES_IN_S }));
-  await call("POST", `conversations/${conversation}/messages`, { messages });
+  const { said } = await call("POST", `conversations/${conversation}/messages`, { messages });
+  assertKnown(said);
   group.known += fresh.length;
   postMessage({ kind: "registered", messages: fresh.map(({ id }) => id) });
 }
@@ -102,6 +126,7 @@ async function talk() {
 }
 
 async function turn() {
+  if (isInDoubt) await check();
   await register();
   group.expect(Date.now());
   await read(group.due(Date.now(), MARKS_MAX));
@@ -126,6 +151,8 @@ addEventListener("message", ({ data }) => {
   } else if (data.kind === "behave") {
     habit = HABITS[data.behaviour];
     group.behave(habit, Date.now());
+  } else if (data.kind === "doubt") {
+    isInDoubt = true;
   } else if (data.kind === "send") {
     postMessage({ kind: "said", message: group.say(SENDER, data.text, Date.now()) });
     talksAt = Math.min(talksAt, Date.now() + between(4_000, 9_000));

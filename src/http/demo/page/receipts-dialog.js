@@ -20,6 +20,8 @@ export class ReceiptsDialog {
   #users = [];
   #isLoading = false;
   #isAtEnd = false;
+  /** What ended the walk before its end. */
+  #failure;
   /** How many had read when the list was begun, and how many are on it. */
   #begunAt = 0;
   #length = 0;
@@ -57,8 +59,19 @@ export class ReceiptsDialog {
     write(this.#find("readers"), count(read));
     write(this.#find("unread"), count(of - read));
     const since = read - this.#begunAt;
-    this.#find("again").hidden = since <= 0;
-    write(this.#find("again"), `${count(since)} more ${since === 1 ? "has" : "have"} read since: update`);
+    this.#find("again").hidden = since <= 0 && !this.#failure;
+    const more = `${count(since)} more ${since === 1 ? "has" : "have"} read since: update`;
+    write(this.#find("again"), this.#failure ? "Try again" : more);
+  }
+
+  /** What keeps the page from the server: its own word on that is behind the dialog. */
+  warn(says) {
+    write(this.#find("trouble"), says);
+  }
+
+  /** The server answers: a list that could not be had may be there now. */
+  retry() {
+    if (this.#dialog.open && this.#failure?.isPassing) this.#begin();
   }
 
   #begin() {
@@ -66,11 +79,12 @@ export class ReceiptsDialog {
     this.#users = [];
     this.#isAtEnd = false;
     this.#isLoading = false;
+    this.#failure = undefined;
     this.#begunAt = Infinity;
     this.#length = 0;
     this.#find("list").replaceChildren();
-    this.show();
     this.#search();
+    this.show();
   }
 
   get #half() {
@@ -90,7 +104,7 @@ export class ReceiptsDialog {
   #search() {
     const found = this.#users.filter((user) => this.#isSought(user));
     this.#find("list").replaceChildren(...found.map(row));
-    this.#tell(found.length);
+    this.#tell();
     if (!this.#users.length || this.#sought) void this.#load();
   }
 
@@ -100,7 +114,7 @@ export class ReceiptsDialog {
 
   /** The next part; while somebody is sought, all that are left. */
   async #load() {
-    if (this.#isLoading || this.#isAtEnd || !this.#dialog.open) return;
+    if (this.#isLoading || this.#isAtEnd || this.#failure || !this.#dialog.open) return;
     this.#isLoading = true;
     const walk = this.#walk;
     const half = this.#half;
@@ -111,26 +125,42 @@ export class ReceiptsDialog {
         if (walk !== this.#walk) return;
         this.#isAtEnd = done || value.next === undefined;
         if (!this.#users.length && value) this.#begun(half, value);
+        // As new as a receipt, which it is: all numbers are of one moment until the next comes.
+        if (value) this.#message.show({ read: value.read, of: value.of });
         const users = value?.users ?? [];
         this.#users.push(...users);
         this.#find("list").append(...users.filter((user) => this.#isSought(user)).map(row));
-        this.#tell(this.#find("list").children.length);
+        this.#tell();
+        this.show();
       } while (this.#sought && !this.#isAtEnd && this.#dialog.open);
       this.#isLoading = false;
-    } catch {
+    } catch (error) {
       if (walk !== this.#walk) return;
       this.#isLoading = false;
-      // What has failed ends a walk: the next begins at its beginning.
-      this.#find("again").hidden = false;
-      write(this.#find("again"), "The list could not be had: try again");
+      // That ends a walk: the next begins at its beginning.
+      this.#failure = error;
+      this.#tell();
+      this.show();
     }
   }
 
-  #tell(found) {
-    this.#find("more").hidden = this.#isAtEnd || !this.#users.length;
-    const part = `${count(this.#users.length)} of ${count(Math.max(this.#length, this.#users.length))}`;
-    const shown = this.#isAtEnd && !this.#users.length ? "Nobody" : part;
-    write(this.#find("found"), this.#sought ? `${count(found)} found` : shown);
+  #tell() {
+    const had = this.#users.length;
+    this.#find("more").hidden = this.#isAtEnd || !had || this.#failure !== undefined;
+    write(this.#find("found"), had ? this.#part(had) : this.#nothing);
+  }
+
+  /** How much of the list is there. Who reads meanwhile may be missing, so its end says the length. */
+  #part(had) {
+    const found = this.#find("list").children.length;
+    const part = `${count(had)} of ${count(this.#isAtEnd ? had : Math.max(this.#length, had))} shown`;
+    const says = this.#sought ? `${count(found)} found` : part;
+    return this.#failure ? `${says}, the rest could not be loaded` : says;
+  }
+
+  get #nothing() {
+    if (this.#failure) return "Could not be loaded";
+    return this.#isAtEnd ? "Nobody" : "Loading";
   }
 }
 

@@ -27,6 +27,7 @@ export class Ring {
   pulse() {
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     const from = { opacity: 0.8, transform: "scale(1)" };
-    this.#halo.animate([from, { opacity: 0, transform: "scale(1.7)" }], { duration: 700, easing: "ease-out" });
+    // No larger: it must not touch the count beside it.
+    this.#halo.animate([from, { opacity: 0, transform: "scale(1.3)" }], { duration: 700, easing: "ease-out" });
   }
 }

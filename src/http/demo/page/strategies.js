@@ -24,7 +24,7 @@ function neverLooksAway() {
 export const STRATEGIES = {
   pull: {
     word: "Pull",
-    says: "Each 2 s, for at most 20 s, while a message is on screen.",
+    says: "Each 2 s while one is on screen, for 20 s at most.",
     options: () => ({ environment: browser() }),
   },
   stream: {

@@ -61,15 +61,11 @@ export class Timeline {
     this.#bucket = { at: -1, events: 0, bar: undefined };
   }
 
-  /** How far time has gone. */
-  move() {
-    const x = WIDTH - (performance.now() - this.#start) * PX_PER_MS;
-    this.#moving.setAttribute("transform", `translate(${x.toFixed(1)} 0)`);
-  }
-
-  /** When the two radios have been awake; and what is older than a minute goes. */
+  /** How far time has gone, and when the two radios have been awake; what is older than a minute goes. */
   show(phone, push) {
     const now = performance.now();
+    const x = WIDTH - (now - this.#start) * PX_PER_MS;
+    this.#moving.setAttribute("transform", `translate(${x.toFixed(1)} 0)`);
     const oldest = (now - SHOWN_MS - KEPT_MS - this.#start) * PX_PER_MS;
     for (const lane of [this.#phone, this.#push]) {
       for (const mark of [...lane.children]) {

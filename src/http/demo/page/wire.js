@@ -4,6 +4,8 @@ import { bytes, count, duration, times, timeInSeconds } from "./format.js";
 
 const LINES_MAX = 200;
 const WHOSE = { phone: "This phone", push: "Naive push" };
+/** Before, it is chance who has had more. */
+const COMPARED_AFTER_MS = 10_000;
 /** So many messages a line names; the rest it counts. */
 const NAMED_MAX = 3;
 
@@ -65,12 +67,13 @@ export class Wire {
       "data-push=wakes": count(push.radio.wakes),
     };
     for (const [name, text] of Object.entries(cells)) write(this.#find(name), text);
-    this.#compare("bytes", totals.up + totals.down, push.bytes, bytes);
-    this.#compare("radio", radio.awakeBy(now), push.radio.awakeBy(now), duration);
+    const isFair = push.events > 0 && now - push.begunAt >= COMPARED_AFTER_MS;
+    this.#bars("bytes", totals.up + totals.down, push.bytes, bytes, isFair);
+    this.#bars("radio", radio.awakeBy(now), push.radio.awakeBy(now), duration, isFair);
   }
 
-  /** Two bars, and in words how many times as much the longer is. */
-  #compare(name, phone, push, format) {
+  /** Two bars, and in words how many times as much the longer is, if that is fair to say. */
+  #bars(name, phone, push, format, isFair) {
     const most = Math.max(phone, push, 1);
     for (const [whose, value] of Object.entries({ phone, push })) {
       const bar = this.#find(`data-bar=${whose}-${name}`);
@@ -79,7 +82,7 @@ export class Wire {
     }
     const [ratio, more] = push >= phone ? [push / phone, "push"] : [phone / push, "phone"];
     const says = this.#find(`data-ratio=${name}`);
-    says.dataset.more = more;
-    write(says, ratio < 1.05 || !Number.isFinite(ratio) ? "" : `${WHOSE[more]}: ${times(ratio)} times as much`);
+    if (says.dataset.more !== more) says.dataset.more = more;
+    write(says, !isFair || ratio < 1.05 || !Number.isFinite(ratio) ? "" : `${WHOSE[more]}: ${times(ratio)} times as much`);
   }
 }
