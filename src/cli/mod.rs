@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod healthcheck;
 mod keys;
 mod measure;
 mod replay;
@@ -37,6 +38,8 @@ struct Cli {
 enum Command {
     /// Serve receipts over HTTP
     Serve(serve::Args),
+    /// Ask a server whether it can take writes
+    Healthcheck(healthcheck::Args),
     /// Make API keys for the chat's back end
     Keys(keys::Args),
     /// Sign user tokens, for trying things out
@@ -64,6 +67,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Healthcheck(args) => healthcheck::run(args),
         Command::Keys(args) => keys::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Replay(args) => replay::run(&args),
