@@ -83,7 +83,7 @@ fn read(path: &str) -> String {
 
 /// The Rust files of the project, with their texts.
 fn sources() -> Vec<(String, String)> {
-    let paths = ["src", "tests", "benches", "fuzz/fuzz_targets"].into_iter().flat_map(files);
+    let paths = ["src", "tests", "benches", "fuzz/fuzz_targets", "packaging"].into_iter().flat_map(files);
     let rust = paths.filter(|path| Path::new(path).extension().is_some_and(|extension| extension == "rs"));
     rust.map(|path| (path.clone(), read(&path))).collect()
 }
