@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod generate;
 mod healthcheck;
 mod keys;
 mod measure;
@@ -16,7 +17,7 @@ pub mod trace;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Bad flags, variables or configuration (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
@@ -52,6 +53,9 @@ enum Command {
     Check(check::Args),
     /// Measure what a server takes of this machine: disk, memory, starts
     Bench(bench::Args),
+    /// Write man pages and completions for shells into a directory
+    #[command(hide = true)]
+    Generate(generate::Args),
 }
 
 /// Runs the command line `words`, the program's name first.
@@ -74,6 +78,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Generate(args) => generate::run(&args, Cli::command()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The real binary: what it says of bad flags, how it helps, where it listens, how it ends.
 
 mod config;
+mod generate;
 mod healthcheck;
 
 use std::{
