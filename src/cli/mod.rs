@@ -6,6 +6,8 @@
 mod backup;
 mod bench;
 mod check;
+mod generate;
+mod healthcheck;
 mod inspect;
 mod keys;
 mod measure;
@@ -20,7 +22,7 @@ pub mod trace;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Bad flags, variables or configuration (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
@@ -28,7 +30,7 @@ pub const EXIT_USAGE: u8 = 64;
 #[derive(Debug, Parser)]
 #[command(
     name = "seenby",
-    version,
+    version = env!("SEENBY_VERSION"),
     about = "A read-receipt server: who has read a message, at any group size, without a receipt storm",
     after_help = "Try `seenby serve`, then `curl http://127.0.0.1:7400/healthz`. \
                   `seenby COMMAND --help` explains a command, its examples and its exit codes."
@@ -42,6 +44,8 @@ struct Cli {
 enum Command {
     /// Serve receipts over HTTP
     Serve(serve::Args),
+    /// Ask a server whether it can take writes
+    Healthcheck(healthcheck::Args),
     /// Make API keys for the chat's back end
     Keys(keys::Args),
     /// Sign user tokens, for trying things out
@@ -62,6 +66,9 @@ enum Command {
     Check(check::Args),
     /// Measure what a server takes of this machine: disk, memory, starts
     Bench(bench::Args),
+    /// Write man pages and completions for shells into a directory
+    #[command(hide = true)]
+    Generate(generate::Args),
 }
 
 /// Runs the command line `words`, the program's name first.
@@ -77,6 +84,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Healthcheck(args) => healthcheck::run(args),
         Command::Keys(args) => keys::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Replay(args) => replay::run(&args),
@@ -87,6 +95,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Top(args) => top::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Generate(args) => generate::run(&args, Cli::command()),
     }
 }
 

@@ -75,8 +75,17 @@ impl Client {
 
     /// Whether the server can take writes: `GET /readyz`.
     pub async fn is_ready(&self) -> Result<bool, ClientError> {
-        let answer = self.send(self.request(&Method::GET, "/readyz"), Bytes::new()).await?;
-        Ok(answer.status == StatusCode::OK)
+        Ok(self.readiness().await?.status == StatusCode::OK)
+    }
+
+    /// The same, with what the server says if it cannot as the error.
+    pub async fn ready(&self) -> Result<(), ClientError> {
+        let answer = self.readiness().await?;
+        if answer.status == StatusCode::OK { Ok(()) } else { Err(answer.into_error()) }
+    }
+
+    async fn readiness(&self) -> Result<Answer, ClientError> {
+        self.send(self.request(&Method::GET, "/readyz"), Bytes::new()).await
     }
 
     /// What the server shows of itself, in the text format of its metrics: `GET /metrics`.

@@ -1,6 +1,8 @@
 //! The real binary: what it says of bad flags, how it helps, where it listens, how it ends.
 
 mod config;
+mod generate;
+mod healthcheck;
 mod watched;
 
 use std::{
@@ -150,10 +152,30 @@ fn help_teaches_every_flag_and_every_exit_code() {
         assert!(help.contains(word), "{word}");
     }
     assert!(!help.contains("print-default-config <"));
-    let version = String::from_utf8(output(&mut seenby(&["--version"])).stdout).unwrap();
-    assert_eq!(version, format!("seenby {}\n", env!("CARGO_PKG_VERSION")));
     let help = String::from_utf8(output(&mut seenby(&["--help"])).stdout).unwrap();
     assert!(help.contains("serve"), "{help}");
+}
+
+/// The commit as `--version` shows it, where the build knew of one.
+fn commit() -> Option<String> {
+    if let Some(told) = option_env!("SEENBY_COMMIT") {
+        return Some(told.to_owned());
+    }
+    let top = env!("CARGO_MANIFEST_DIR");
+    if cfg!(debug_assertions) || !Path::new(top).join(".git").exists() {
+        return None;
+    }
+    let git = output(Command::new("git").current_dir(top).args(["log", "-1", "--format=%H %cs"]));
+    let said = String::from_utf8(git.stdout).unwrap();
+    let (hash, date) = said.trim_end().split_once(' ').unwrap();
+    Some(format!("{} {date}", &hash[..9]))
+}
+
+#[test]
+fn the_version_names_the_commit_in_a_release_build() {
+    let version = String::from_utf8(output(&mut seenby(&["--version"])).stdout).unwrap();
+    let commit = commit().map(|commit| format!(" ({commit})")).unwrap_or_default();
+    assert_eq!(version, format!("seenby {}{commit}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]

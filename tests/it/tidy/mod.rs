@@ -27,7 +27,7 @@ const FLOORS: [(&str, &[&str]); 9] = [
 ];
 
 /// Where a crate may be named, in `src`.
-const PLACES: [(&str, &[&str]); 18] = [
+const PLACES: [(&str, &[&str]); 20] = [
     ("sled", &["store/embedded"]),
     ("bincode", &["store/embedded"]),
     ("hyper", &["http", "client"]),
@@ -39,6 +39,8 @@ const PLACES: [(&str, &[&str]); 18] = [
     ("sha2", &["access"]),
     ("governor", &["http/rates"]),
     ("clap", &["cli", "process/config"]),
+    ("clap_complete", &["cli/generate"]),
+    ("clap_mangen", &["cli/generate"]),
     ("toml", &["process"]),
     ("prometheus_client", &["process/metrics"]),
     ("indicatif", &["cli"]),
@@ -83,7 +85,7 @@ fn read(path: &str) -> String {
 
 /// The Rust files of the project, with their texts.
 fn sources() -> Vec<(String, String)> {
-    let paths = ["src", "tests", "benches", "fuzz/fuzz_targets"].into_iter().flat_map(files);
+    let paths = ["src", "tests", "benches", "fuzz/fuzz_targets", "packaging"].into_iter().flat_map(files);
     let rust = paths.filter(|path| Path::new(path).extension().is_some_and(|extension| extension == "rs"));
     rust.map(|path| (path.clone(), read(&path))).collect()
 }
