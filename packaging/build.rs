@@ -1,19 +1,20 @@
-//! The build script: gives the program its version as `SEENBY_VERSION`, `0.1.0 (5095150bb 2026-11-25)` if the commit is known.
+//! The build script: gives the program its version as `BUILT_VERSION`, `0.1.0 (5095150bb 2026-11-25)` if the commit is known.
 //!
 //! Only release builds look for it in git, as whatever looks is compiled anew after each commit. Elsewhere, and where there
-//! is no repository, it is what the variable `SEENBY_COMMIT` says (`5095150bb 2026-11-25`); without that, nothing.
+//! is no repository, it is what the variable `BUILT_COMMIT` says (`5095150bb 2026-11-25`); without that, nothing. Neither
+//! name begins with `SEENBY_`: cargo passes both on to the programs that it runs, where that is the prefix of settings.
 
 use std::{env, path::Path, process::Command};
 
 fn main() {
     println!("cargo::rerun-if-changed=packaging/build.rs");
-    println!("cargo::rerun-if-env-changed=SEENBY_COMMIT");
+    println!("cargo::rerun-if-env-changed=BUILT_COMMIT");
     let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
-    let commit = env::var("SEENBY_COMMIT").ok().or_else(|| is_release.then(of_git).flatten());
+    let commit = env::var("BUILT_COMMIT").ok().or_else(|| is_release.then(of_git).flatten());
     let version = env!("CARGO_PKG_VERSION");
     match commit.filter(|commit| !commit.is_empty()) {
-        Some(commit) => println!("cargo::rustc-env=SEENBY_VERSION={version} ({commit})"),
-        None => println!("cargo::rustc-env=SEENBY_VERSION={version}"),
+        Some(commit) => println!("cargo::rustc-env=BUILT_VERSION={version} ({commit})"),
+        None => println!("cargo::rustc-env=BUILT_VERSION={version}"),
     }
 }
 

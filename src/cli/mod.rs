@@ -30,7 +30,7 @@ pub const EXIT_USAGE: u8 = 64;
 #[derive(Debug, Parser)]
 #[command(
     name = "seenby",
-    version = env!("SEENBY_VERSION"),
+    version = env!("BUILT_VERSION"),
     about = "A read-receipt server: who has read a message, at any group size, without a receipt storm",
     after_help = "Try `seenby serve`, then `curl http://127.0.0.1:7400/healthz`. \
                   `seenby COMMAND --help` explains a command, its examples and its exit codes."

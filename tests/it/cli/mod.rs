@@ -158,7 +158,7 @@ fn help_teaches_every_flag_and_every_exit_code() {
 
 /// The commit as `--version` shows it, where the build knew of one.
 fn commit() -> Option<String> {
-    if let Some(told) = option_env!("SEENBY_COMMIT") {
+    if let Some(told) = option_env!("BUILT_COMMIT") {
         return Some(told.to_owned());
     }
     let top = env!("CARGO_MANIFEST_DIR");
