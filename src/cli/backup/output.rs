@@ -3,11 +3,16 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
-    os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     process, thread,
 };
 
+use rustix::{
+    fs::{CWD, OFlags, RenameFlags, renameat_with},
+    io::Errno,
+    process::geteuid,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Why a backup has nowhere to go.
@@ -19,6 +24,9 @@ pub(super) enum OutputError {
     /// Somebody is writing to it.
     #[error("{}: another backup is being written to it; wait for it, or name another file", .0.display())]
     Taken(PathBuf),
+    /// What is to become it is not ours.
+    #[error("{}: is no file of this user's; remove it, or name another file", .0.display())]
+    Foreign(PathBuf),
     /// It is no name of a file.
     #[error("{}: is not the name of a file", .0.display())]
     NoFile(PathBuf),
@@ -65,14 +73,7 @@ impl Output {
         let mut part = file.file_name().ok_or_else(|| OutputError::NoFile(file.to_owned()))?.to_owned();
         part.push(".part");
         let part = file.with_file_name(part);
-        let mut options = OpenOptions::new();
-        let out =
-            options.write(true).create(true).truncate(false).mode(0o600).open(&part).map_err(at(&part))?;
-        match out.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OutputError::Taken(part)),
-            Err(TryLockError::Error(error)) => return Err(at(&part)(error)),
-        }
+        let out = open_part(&part)?;
         // From here on it is ours, also where an earlier backup was killed and left it.
         remove_when_interrupted(part.clone()).map_err(at(&part))?;
         let output = Self::File { file: file.to_owned(), part: part.clone(), out, is_kept: false };
@@ -89,8 +90,7 @@ impl Output {
             Self::Pipe(name, pipe) => pipe.flush().map_err(at(name)),
             Self::File { file, part, out, is_kept } => {
                 out.sync_all().map_err(at(part))?;
-                refuse_if_there(file, may_replace)?;
-                fs::rename(&*part, &*file).map_err(at(file))?;
+                give_name(part, file, may_replace)?;
                 *is_kept = true;
                 let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
                 let directory = directory.unwrap_or(Path::new("."));
@@ -98,6 +98,45 @@ impl Output {
             }
         }
     }
+}
+
+/// Opens the file in the making, or one that a backup which was killed has left. It is ours alone from then on.
+fn open_part(part: &Path) -> Result<File, OutputError> {
+    loop {
+        // Not through a link: whoever made it says where it leads.
+        let flags = i32::try_from(OFlags::NOFOLLOW.bits()).expect("invariant: flags of open(2) are an int");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
+        let out = options.open(part).map_err(at(part))?;
+        let opened = out.metadata().map_err(at(part))?;
+        if !opened.is_file() || opened.uid() != geteuid().as_raw() {
+            return Err(OutputError::Foreign(part.to_owned()));
+        }
+        match out.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(OutputError::Taken(part.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(at(part)(error)),
+        }
+        // Whoever had it until now may have given it its name: then it is a whole backup, and no longer this one.
+        let same = |there: fs::Metadata| (there.dev(), there.ino()) == (opened.dev(), opened.ino());
+        if fs::symlink_metadata(part).is_ok_and(same) {
+            return Ok(out);
+        }
+    }
+}
+
+/// Renames, in one step with looking whether the name is free, where the file system can.
+fn give_name(part: &Path, file: &Path, may_replace: bool) -> Result<(), OutputError> {
+    if !may_replace {
+        match renameat_with(CWD, part, CWD, file, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(()),
+            Err(Errno::EXIST) => return Err(OutputError::Exists(file.to_owned())),
+            // A file system that cannot.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => refuse_if_there(file, may_replace)?,
+            Err(error) => return Err(at(file)(error.into())),
+        }
+    }
+    fs::rename(part, file).map_err(at(file))
 }
 
 fn refuse_if_there(file: &Path, may_replace: bool) -> Result<(), OutputError> {
@@ -191,6 +230,31 @@ mod tests {
         output.write_all(b"two").unwrap();
         output.end(true).unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"two");
+    }
+
+    #[test]
+    fn a_link_where_it_is_made_leads_nowhere() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, other) = (directory.path().join("a"), directory.path().join("other"));
+        fs::write(&other, "precious").unwrap();
+        std::os::unix::fs::symlink(&other, directory.path().join("a.part")).unwrap();
+        assert!(matches!(Output::begin(&file, false), Err(OutputError::Write { .. })));
+        assert_eq!(fs::read(&other).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn one_that_got_its_name_while_another_waited_for_it_stays_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a");
+        let mut output = Output::begin(&file, false).unwrap();
+        output.write_all(b"one").unwrap();
+        // What another has opened by then is this file, under its new name.
+        let opened = OpenOptions::new().write(true).open(directory.path().join("a.part")).unwrap();
+        output.end(false).unwrap();
+        opened.try_lock().unwrap();
+        let other = Output::begin(&file, true).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"one");
+        drop((opened, other));
     }
 
     #[test]
