@@ -11,6 +11,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -169,7 +170,7 @@ fn make(data: &Path) -> io::Result<Vec<PathBuf>> {
         data.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).collect();
     let mut made = Vec::new();
     for directory in missing.into_iter().rev() {
-        fs::create_dir(directory)?;
+        fs::DirBuilder::new().mode(0o700).create(directory)?;
         made.push(directory.to_owned());
         let above =
             directory.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));

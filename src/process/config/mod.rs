@@ -219,6 +219,11 @@ impl Config {
         {
             return Err(bad_value(find(&self.chosen, "metrics_listen"), FIGURES_WITHOUT_KEYS));
         }
+        let is_taken = self.metrics_listen.as_ref() == Some(&self.listen) && !self.listen.is_free();
+        if is_taken {
+            let problem = format!("is the same as {}", find(&self.chosen, "listen"));
+            return Err(bad_value(find(&self.chosen, "metrics_listen"), problem));
+        }
         Ok(())
     }
 

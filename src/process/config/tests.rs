@@ -184,6 +184,17 @@ fn the_demo_is_for_servers_without_keys_that_this_machine_alone_can_reach() {
 }
 
 #[test]
+fn figures_have_a_listener_of_their_own_or_none() {
+    let error = load(&["--metrics-listen", "127.0.0.1:7400"], &[], None).unwrap_err();
+    let expected = "metrics_listen = \"127.0.0.1:7400\" (from --metrics-listen) is the same as listen = \"127.0.0.1:7400\" (from the default)";
+    assert_eq!(error, expected);
+    for other in ["127.0.0.1:7401", "[::1]:7400", "unix:/run/figures"] {
+        assert!(load(&["--metrics-listen", other], &[], None).is_ok(), "{other}");
+    }
+    assert!(load(&["--metrics-listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"], &[], None).is_ok());
+}
+
+#[test]
 fn what_is_no_setting_is_refused_by_name() {
     assert_eq!(
         load(&[], &[], Some("retenton = \"7d\"")).unwrap_err(),

@@ -44,6 +44,12 @@ pub enum ListenAddress {
 }
 
 impl ListenAddress {
+    /// Whether the system chooses the port, another one each time.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        matches!(self, Self::Tcp(address) if address.port() == 0)
+    }
+
     /// Whether only this machine can connect: a socket file or a loopback address.
     #[must_use]
     pub fn is_local(&self) -> bool {

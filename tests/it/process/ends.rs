@@ -36,6 +36,16 @@ async fn begin_mark(wire: &mut Wire, body: &str) {
     wire.write(&body.as_bytes()[..body.len() - 1]).await;
 }
 
+#[tokio::test]
+async fn a_data_directory_is_its_users_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let server = start(&data, &[]);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&data).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o700);
+    assert!(server.terminate().success());
+}
+
 /// SIGTERM, and waits until nobody listens any more.
 fn begin_to_end(server: &Running) {
     server.begin_to_end();

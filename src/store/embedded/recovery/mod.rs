@@ -10,6 +10,7 @@ use std::{
     fmt,
     fs::{File, TryLockError},
     io::{self, Write},
+    os::unix::fs::DirBuilderExt,
     path::Path,
     sync::Arc,
     thread::sleep,
@@ -229,7 +230,8 @@ fn create_directory(path: &Path) -> io::Result<()> {
             .parent()
             .map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
     }
-    std::fs::create_dir_all(path)?;
+    // Names of users are in it, and the secret of the ETags beside them.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     for directory in missing.into_iter().chain(above) {
         sync_directory(directory)?;
     }
