@@ -76,7 +76,8 @@ pub(super) fn spawn_alive(ledger: Ledger, clock: Clock, every: Duration) -> Join
             ticks.tick().await;
             let swept = ledger.sweep(clock.now()).await;
             // Where too much waits, others' writes show whether anything moves.
-            let moved = commits.replace(ledger.vitals().commits) != Some(ledger.vitals().commits);
+            let now = ledger.vitals().commits;
+            let moved = commits.replace(now) != Some(now);
             if moved || !matches!(swept, Err(StoreError::Overloaded)) {
                 systemd::alive();
             }
