@@ -5,6 +5,7 @@
 
 mod backup;
 mod bench;
+mod caller;
 mod check;
 mod generate;
 mod healthcheck;

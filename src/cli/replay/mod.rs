@@ -14,10 +14,12 @@ use tokio::task::JoinSet;
 
 use self::report::{Counts, Difference, Progress};
 use super::{
-    EXIT_USAGE, complain,
+    EXIT_USAGE,
+    caller::{self, CallerError},
+    complain,
     trace::{Expected, Made, MemberCount, Trace, TraceError, expected},
 };
-use crate::client::{BadServerUrl, Client, ClientError, Retry};
+use crate::client::{Client, ClientError, Retry};
 
 const NOTES: &str = "\
 Each trace becomes the conversation PREFIX and its file's name without the ending. That
@@ -98,28 +100,22 @@ enum ReplayError {
     Nothing,
     #[error("two traces are called '{0}'")]
     Twice(String),
-    #[error("cannot read the key in {}", path.display())]
-    KeyFile { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Trace(#[from] TraceError),
     #[error(transparent)]
-    Server(#[from] BadServerUrl),
+    Caller(#[from] CallerError),
     #[error("{conversation}: cannot {call}")]
     Call { conversation: String, call: String, source: ClientError },
     #[error("the runtime does not start")]
     Runtime(#[source] std::io::Error),
     #[error("part of the replay failed")]
     Panic(#[from] tokio::task::JoinError),
-    #[error("--key-file has no key")]
-    Key(#[source] ClientError),
 }
 
 impl ReplayError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Nothing | Self::Twice(_) | Self::Server(_) | Self::KeyFile { .. } | Self::Key(_) => {
-                EXIT_USAGE
-            }
+            Self::Nothing | Self::Twice(_) | Self::Caller(_) => EXIT_USAGE,
             Self::Trace(_) | Self::Call { .. } | Self::Runtime(_) | Self::Panic(_) => 2,
         }
     }
@@ -189,16 +185,10 @@ fn traces(args: &Args) -> Result<Vec<Trace>, ReplayError> {
     }
 }
 
-fn client(args: &Args) -> Result<Client, ReplayError> {
-    let client = Client::new(&args.server)?;
-    let Some(path) = &args.key_file else { return Ok(client) };
-    let file = |source| ReplayError::KeyFile { path: path.clone(), source };
-    let text = std::fs::read_to_string(path).map_err(file)?;
-    client.with_token(text.lines().next().unwrap_or_default().trim()).map_err(ReplayError::Key)
-}
-
 async fn play_all(args: &Args, traces: Vec<Trace>) -> Result<Vec<Difference>, ReplayError> {
-    let (client, retry, counts) = (client(args)?, Retry::new(args.give_up), Arc::new(Counts::default()));
+    let key = args.key_file.as_deref().map(|file| ("--key-file", file));
+    let client = caller::client(&args.server, key)?;
+    let (retry, counts) = (Retry::new(args.give_up), Arc::new(Counts::default()));
     let progress = Progress::new(traces.iter().map(|trace| trace.events.len() + trace.posts()).sum());
     let plays: Vec<_> = traces
         .into_iter()

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     task::JoinHandle,
-    time::{MissedTickBehavior, interval},
+    time::{Interval, MissedTickBehavior, interval},
 };
 
 use crate::{
@@ -18,11 +18,17 @@ use crate::{
     store::StoreError,
 };
 
+/// Ticks at once, and then every so often; after work that took longer there is a whole pause.
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
 /// Gives up the storage of expired messages every so often, for as long as the store takes writes.
 pub(super) fn spawn_sweep(ledger: Ledger, clock: Clock, every: Duration) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut ticks = interval(every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = ticks(every);
         loop {
             ticks.tick().await;
             match ledger.sweep(clock.now()).await {
@@ -44,8 +50,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Looks at the machine every so often. A disk that hangs is waited for, by nobody else.
 pub(super) fn spawn_look(metrics: Arc<Metrics>, data: PathBuf) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut ticks = interval(LOOK_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = ticks(LOOK_EVERY);
         let mut was_told = false;
         loop {
             ticks.tick().await;
@@ -69,8 +74,7 @@ pub(super) fn spawn_look(metrics: Arc<Metrics>, data: PathBuf) -> JoinHandle<()>
 /// reads, which a restart on the same disk might not.
 pub(super) fn spawn_alive(ledger: Ledger, clock: Clock, every: Duration) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut ticks = interval(every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = ticks(every);
         let mut commits = None;
         loop {
             ticks.tick().await;

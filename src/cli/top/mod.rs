@@ -20,9 +20,13 @@ use self::{
     figures::{Figures, Look},
     terminal::Terminal,
 };
-use super::{EXIT_USAGE, complain, print_line};
+use super::{
+    EXIT_USAGE,
+    caller::{self, CallerError},
+    complain, print_line,
+};
 use crate::{
-    client::{BadServerUrl, Client, ClientError},
+    client::{Client, ClientError},
     process::clock::Clock,
 };
 
@@ -76,11 +80,7 @@ fn every(text: &str) -> Result<Duration, String> {
 #[derive(Debug, thiserror::Error)]
 enum TopError {
     #[error(transparent)]
-    Server(#[from] BadServerUrl),
-    #[error("cannot read the key in {}", path.display())]
-    KeyFile { path: PathBuf, source: io::Error },
-    #[error("--api-key-file has no key")]
-    Key(#[source] ClientError),
+    Caller(#[from] CallerError),
     #[error("cannot look")]
     Call(#[from] ClientError),
     #[error("cannot go on")]
@@ -90,7 +90,7 @@ enum TopError {
 impl TopError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Server(_) | Self::KeyFile { .. } | Self::Key(_) => EXIT_USAGE,
+            Self::Caller(_) => EXIT_USAGE,
             Self::Call(_) | Self::System(_) => 1,
         }
     }
@@ -108,7 +108,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 fn top(args: &Args) -> Result<(), TopError> {
     // A look that takes longer than the next one is due tells nothing any more.
-    let client = client(args)?.with_attempt_max(args.every.max(ATTEMPT_MIN));
+    let key = args.api_key_file.as_deref().map(|file| ("--api-key-file", file));
+    let client = caller::client(&args.server, key)?.with_attempt_max(args.every.max(ATTEMPT_MIN));
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     if args.once {
         return runtime.block_on(once(args, &client));
@@ -121,14 +122,6 @@ fn top(args: &Args) -> Result<(), TopError> {
 
 /// How long a server has for its answer at least.
 const ATTEMPT_MIN: Duration = Duration::from_secs(2);
-
-fn client(args: &Args) -> Result<Client, TopError> {
-    let client = Client::new(&args.server)?;
-    let Some(path) = &args.api_key_file else { return Ok(client) };
-    let file = |source| TopError::KeyFile { path: path.clone(), source };
-    let text = std::fs::read_to_string(path).map_err(file)?;
-    client.with_token(text.lines().next().unwrap_or_default().trim()).map_err(TopError::Key)
-}
 
 async fn look(client: &Client) -> Result<Look, ClientError> {
     let text = client.metrics().await?;
