@@ -14,7 +14,7 @@ use std::{
 
 use tokio::{net::UnixStream, runtime};
 
-use super::{EXIT_USAGE, complain, print_line};
+use super::{EXIT_USAGE, complain, print_line, told};
 use crate::{
     client::{BadServerUrl, Client, ClientError},
     process::config::{Config, ConfigError, Flags, ListenAddress},
@@ -105,7 +105,7 @@ fn reached_at(listen: ListenAddress) -> Result<Server, Nowhere> {
 /// Why a server counts as not ready.
 #[derive(Debug, thiserror::Error)]
 enum NotReady {
-    #[error("no connection: {0}")]
+    #[error("no connection")]
     Unconnected(#[from] io::Error),
     #[error(transparent)]
     Url(#[from] BadServerUrl),
@@ -139,7 +139,7 @@ pub(super) fn run(args: Args) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("seenby: {server} is not ready: {error}");
+            eprintln!("seenby: {server} is not ready: {}", told(error.as_ref()));
             ExitCode::FAILURE
         }
     }

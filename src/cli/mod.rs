@@ -126,12 +126,17 @@ fn write_line(line: &str) -> std::io::Result<()> {
 
 /// Says on standard error why the process ends.
 fn complain(error: &dyn std::error::Error) {
-    let mut text = format!("seenby: {error}");
+    eprintln!("seenby: {}", told(error));
+}
+
+/// What an error says, and then what its causes do.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         text.push_str(": ");
         text.push_str(&cause.to_string());
         source = cause.source();
     }
-    eprintln!("{text}");
+    text
 }

@@ -48,8 +48,8 @@ pub enum ClientError {
         /// For how long the answer asks to wait.
         retry_after: Option<Duration>,
     },
-    /// The request has no form in HTTP: an over-long URL, or an `ETag` that is none. Nothing was sent.
-    #[error("the request cannot be sent: {0}")]
+    /// The request has no form in HTTP: an over-long URL, or a key or an `ETag` that is none. Nothing was sent.
+    #[error("the request cannot be sent: an over-long URL, or a key or an ETag that is none")]
     Unsendable(#[from] hyper::http::Error),
 }
 

@@ -164,10 +164,10 @@ pub enum DumpError {
         what: &'static str,
     },
     /// Bytes could not be read or written.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// The store could not hand over what belongs into it.
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 

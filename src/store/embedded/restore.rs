@@ -36,7 +36,7 @@ pub enum RestoreError {
     #[error("{}: there is data in this directory already; give a new or an empty one", .0.display())]
     NotEmpty(std::path::PathBuf),
     /// The dump is of no use.
-    #[error("{0}")]
+    #[error(transparent)]
     Dump(#[from] DumpError),
     /// The directory is of no use.
     #[error(transparent)]

@@ -186,6 +186,34 @@ fn form_violations(path: &str, source: &str) -> Vec<String> {
     violations
 }
 
+/// Errors whose words have those of their cause in them: whoever tells an error tells its causes too, so they would be
+/// told twice.
+fn error_violations(path: &str, source: &str) -> Vec<String> {
+    let shown = ["{0}", "{source}"];
+    let mut violations = Vec::new();
+    let mut words = "";
+    for line in source.lines().map(str::trim) {
+        if line.starts_with("#[error(") {
+            words = line;
+        } else if !line.starts_with("//") && !line.starts_with('#') {
+            let has_cause = ["#[from]", "#[source]"].iter().any(|cause| line.contains(cause));
+            if has_cause && shown.iter().any(|field| words.contains(field)) {
+                violations.push(format!("{path}: an error that tells its cause: {words}"));
+            }
+            words = "";
+        }
+    }
+    violations
+}
+
+#[test]
+fn no_error_tells_its_cause() {
+    none(sources().iter().flat_map(|(path, source)| error_violations(path, source)));
+    let found = |error: &str| error_violations("a", error).len();
+    assert_eq!(found("#[error(\"a: {0}\")]\n/// B.\nB(#[from] C),"), 1);
+    assert_eq!(found("#[error(transparent)]\nB(#[from] C),\n#[error(\"{0}\")]\nD(String),"), 0);
+}
+
 /// Whether `word` stands in `line` with no letter before it: `println!` is not in `eprintln!`.
 fn contains_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
