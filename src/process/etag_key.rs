@@ -3,8 +3,9 @@
 //! Made by the first start. Nothing depends on it but `ETag`s: without it, or with another, every client is told all its
 //! screen once more.
 
-use std::{fs, io, io::Write, path::Path};
+use std::{fs, io, path::Path};
 
+use super::durable;
 use crate::domain::EtagKey;
 
 const FILE: &str = "etag.key";
@@ -13,10 +14,9 @@ const BYTES: usize = 16;
 /// The secret in the data directory `data`, which is there; a fresh one if there is none. Fails if that cannot be read or
 /// kept, or is not of 16 bytes.
 pub fn load(data: &Path) -> io::Result<EtagKey> {
-    let path = data.join(FILE);
-    match fs::read(&path) {
+    match fs::read(data.join(FILE)) {
         Ok(bytes) => bytes.try_into().map(EtagKey::from_bytes).map_err(|_| damaged()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(data, &path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(data),
         Err(error) => Err(error),
     }
 }
@@ -39,7 +39,7 @@ pub fn look(data: &Path) -> io::Result<Option<[u8; BYTES]>> {
 
 /// Makes `bytes` the secret in the data directory `data`, which is there and has none.
 pub fn keep(data: &Path, bytes: [u8; BYTES]) -> io::Result<()> {
-    write(data, &data.join(FILE), bytes)
+    durable::replace(data, FILE, &bytes)
 }
 
 /// A secret that nobody else knows, for as long as this process lives.
@@ -53,19 +53,10 @@ fn random() -> io::Result<[u8; BYTES]> {
     Ok(bytes)
 }
 
-fn make(data: &Path, path: &Path) -> io::Result<EtagKey> {
+fn make(data: &Path) -> io::Result<EtagKey> {
     let bytes = random()?;
-    write(data, path, bytes)?;
+    keep(data, bytes)?;
     Ok(EtagKey::from_bytes(bytes))
-}
-
-fn write(data: &Path, path: &Path, bytes: [u8; BYTES]) -> io::Result<()> {
-    let unfinished = data.join(format!("{FILE}.new"));
-    let mut file = fs::File::create(&unfinished)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    fs::File::open(data)?.sync_all()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod config;
+mod durable;
 pub mod etag_key;
 pub mod listen;
 pub mod load;

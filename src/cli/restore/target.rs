@@ -11,7 +11,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -70,8 +70,9 @@ impl Target {
         let made = make(data).map_err(at(data))?;
         let path = data.join(LOCK);
         let had_lock = path.exists();
-        let lock =
-            OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(at(&path))?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let lock = options.open(&path).map_err(at(&path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(TargetError::Locked(data.to_owned())),

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
     net::TcpStream,
+    os::unix::fs::PermissionsExt,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -41,8 +44,12 @@ async fn a_data_directory_is_its_users_alone() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let server = start(&data, &[]);
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&data).unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o700);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    // Also in a directory that others may look into.
+    for file in ["LOCK", "etag.key"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
     assert!(server.terminate().success());
 }
 

@@ -10,7 +10,7 @@ use std::{
     fmt,
     fs::{File, TryLockError},
     io::{self, Write},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
     sync::Arc,
     thread::sleep,
@@ -244,9 +244,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 fn lock(path: &Path) -> Result<File, OpenError> {
     let lock = path.join(LOCK);
-    let file =
-        File::options().create(true).truncate(false).write(true).open(&lock).map_err(OpenError::at(&lock))?;
-    take_lock(path, file)
+    // Whoever may read the file may take the lock on it, and keep every server out.
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(&lock);
+    take_lock(path, file.map_err(OpenError::at(&lock))?)
 }
 
 /// For who only looks, and may not be allowed to write. Without the file nobody uses the directory.
