@@ -113,14 +113,17 @@ impl Server {
         })
     }
 
-    /// The checkpoints that it has made; none if it has died.
-    pub(super) fn checkpoints(&self) -> Option<u64> {
+    /// Bytes of its journal, which are of what no checkpoint has; none if it has died.
+    pub(super) fn journal_bytes(&self) -> Option<u64> {
         let mut stream = TcpStream::connect(self.url.strip_prefix("http://")?).ok()?;
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ok()?;
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
-        let line = text.lines().find(|line| line.starts_with("seenby_checkpoints_total "))?;
-        line.rsplit(' ').next()?.parse().ok()
+        // Cut off in the middle, it has died.
+        text.ends_with("# EOF\n").then(|| {
+            let bytes = text.lines().find_map(|line| line.strip_prefix("seenby_store_journal_bytes "));
+            bytes.unwrap_or_else(|| panic!("no journal in\n{text}")).parse().unwrap()
+        })
     }
 
     /// Its end, if it has come.

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Bytes of a journal that holds nothing: the head of its one segment.
-const JOURNAL_EMPTY_BYTES: u64 = 20;
+pub(crate) const JOURNAL_EMPTY_BYTES: u64 = 20;
 
 /// A server on `data`, with more arguments.
 fn start(data: &Path, args: &[&str]) -> Running {
