@@ -14,6 +14,8 @@ pub(super) enum CallerError {
     Server(#[from] BadServerUrl),
     #[error("cannot read the key in {}", path.display())]
     KeyFile { path: PathBuf, source: io::Error },
+    #[error("{}: the first line of this file is empty, and should be an API key", .0.display())]
+    NoKey(PathBuf),
     #[error("{flag} has no key")]
     Key { flag: &'static str, source: ClientError },
 }
@@ -25,5 +27,8 @@ pub(super) fn client(server: &str, key: Option<(&'static str, &Path)>) -> Result
     let file = |source| CallerError::KeyFile { path: path.to_owned(), source };
     let text = std::fs::read_to_string(path).map_err(file)?;
     let key = text.lines().next().unwrap_or_default().trim();
+    if key.is_empty() {
+        return Err(CallerError::NoKey(path.to_owned()));
+    }
     client.with_token(key).map_err(|source| CallerError::Key { flag, source })
 }

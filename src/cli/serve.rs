@@ -319,7 +319,7 @@ fn say_how_it_is_configured(config: &Config, bound: &Bound) {
     for setting in config.set() {
         tracing::info!("{setting}");
     }
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), data = %config.data.display(), listen = %bound.address, "starting");
+    tracing::info!(version = env!("BUILT_VERSION"), data = %config.data.display(), listen = %bound.address, "starting");
     if !config.has_access_control() {
         tracing::warn!("there is no access control: whoever can connect can read and change everything");
     }

@@ -138,8 +138,12 @@ impl Metrics {
 
     fn register_process(&mut self) {
         let registry = &mut self.registry;
-        let build = Info::new(Build { version: env!("CARGO_PKG_VERSION") });
-        registry.register("build", "The server's version", build);
+        let build = Info::new(Build { version: env!("BUILT_VERSION") });
+        registry.register(
+            "build",
+            "The server's version, with the commit where the build knew of one",
+            build,
+        );
         self.machine.register(registry);
     }
 

@@ -11,7 +11,7 @@ use std::{
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::{Running, output, refused, seenby};
+use super::{Running, output, refused, seenby, version};
 use crate::harness::{free_address, wait_for};
 
 /// One request, and the status and body of its answer.
@@ -56,8 +56,8 @@ fn figures_are_open_on_a_listener_of_their_own_and_nothing_else_is() {
     let with_key = format!("GET /metrics HTTP/1.1\r\nAuthorization: Bearer {secret}");
     let (status, text) = ask(&running.address, &with_key);
     assert_eq!(status, 200);
-    let version = format!("seenby_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"));
-    assert!(text.contains(&version) && text.contains("seenby_poll_every_base_seconds 2.0\n"), "{text}");
+    let build = format!("seenby_build_info{{version=\"{}\"}} 1\n", version());
+    assert!(text.contains(&build) && text.contains("seenby_poll_every_base_seconds 2.0\n"), "{text}");
     // The machine is looked at beside the start.
     wait_for("the disk to be told", || {
         let (_, text) = get(&figures, "/metrics");
@@ -70,6 +70,7 @@ fn figures_are_open_on_a_listener_of_their_own_and_nothing_else_is() {
     let (status, logs) = running.stop(Signal::TERM);
     assert!(status.success(), "{logs}");
     assert!(logs.contains(&format!("figures are at http://{figures}, /metrics")), "{logs}");
+    assert!(logs.contains(&format!("\"version\":\"{}\"", version())), "{logs}");
 }
 
 #[test]
@@ -145,7 +146,7 @@ fn top_shows_the_main_figures_once() {
     assert!(shown.status.success(), "{shown:?}");
     let text = String::from_utf8(shown.stdout).unwrap();
     for part in [
-        &format!("server       seenby {}, takes writes", env!("CARGO_PKG_VERSION")),
+        &format!("server       seenby {}, takes writes", version()),
         "pulls        0.0/s, - unchanged",
         "marks        0.0/s new",
         "refused      0.0/s, 0 so far",
@@ -183,6 +184,13 @@ fn top_says_what_it_cannot_do() {
     assert!(
         refused(&mut top(&nobody, &["--api-key-file", "/no/key"])).contains("cannot read the key in /no/key")
     );
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let empty = empty.path().to_str().unwrap();
+    let replay = &["replay", "--generate", "1", "--server", &nobody, "--key-file", empty];
+    for mut command in [top(&nobody, &["--api-key-file", empty]), seenby(replay)] {
+        let said = refused(&mut command);
+        assert!(said.contains(&format!("{empty}: the first line of this file is empty")), "{said}");
+    }
 }
 
 /// What goes on writing until it is told to end.
