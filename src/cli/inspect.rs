@@ -20,12 +20,12 @@ use super::{
         disk::Size,
         report::{number, size},
     },
-    source::{Coming, Source},
+    source::{BadDump, Coming, Source},
 };
 use crate::{
     domain::{ConversationId, MessageId},
     process::clock::Clock,
-    store::dump::{Item, Reader, VERSION},
+    store::dump::{DumpError, Item, Reader, VERSION},
 };
 
 const EXAMPLES: &str = "\
@@ -189,7 +189,10 @@ fn all(args: &Args) -> Result<All, Box<dyn Error>> {
         let of = Of::Store { is_running: source.is_running(), bytes: Bytes::of(&args.data) };
         return Ok(All { conversations: summary.conversations, messages: summary.messages, of });
     };
-    let mut reader = open_dump(file)?;
+    Ok(open_dump(file).and_then(all_of_dump).map_err(|source| BadDump::of(file, source))?)
+}
+
+fn all_of_dump(mut reader: Reader<impl Read>) -> Result<All, DumpError> {
     let (head, label) = (reader.head(), reader.label());
     let bar = bar("inspect", head);
     let (mut hidden_users, mut users) = (0, 0);
@@ -206,21 +209,21 @@ fn all(args: &Args) -> Result<All, Box<dyn Error>> {
     Ok(All { conversations: head.conversations, messages: head.messages, of })
 }
 
-fn open_dump(file: &Path) -> Result<Reader<Box<dyn Read>>, Box<dyn Error>> {
+fn open_dump(file: &Path) -> Result<Reader<Box<dyn Read>>, DumpError> {
     let input: Box<dyn Read> = if file == Path::new("-") {
         Box::new(BufReader::new(io::stdin()))
     } else {
-        let file = File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        Box::new(BufReader::with_capacity(256 << 10, file))
+        Box::new(BufReader::with_capacity(256 << 10, File::open(file)?))
     };
-    Ok(Reader::begin(input)?)
+    Reader::begin(input)
 }
 
 fn one(args: &Args, id: &ConversationId) -> Result<String, Box<dyn Error>> {
     let now = Clock::System.now();
     let wanted = Wanted { conversation: id, message: args.message.as_ref() };
     let found = if let Some(file) = &args.dump {
-        find(Pieces::Reader(Box::new(open_dump(file)?)), &wanted, now)?
+        let found = open_dump(file).and_then(|reader| find(Pieces::Reader(Box::new(reader)), &wanted, now));
+        found.map_err(|source| BadDump::of(file, source))?
     } else {
         let mut source = Source::open(&args.data)?;
         match source.export(Some(id.clone()))? {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use self::target::Target;
-use super::{EXIT_USAGE, backup::bar, complain};
+use super::{EXIT_USAGE, backup::bar, complain, source::BadDump};
 use crate::{
     process::etag_key,
     store::{
@@ -30,8 +30,8 @@ Examples:
 The directory must be empty, or not be there. A file is read and checked to its end before
 anything is written; from a pipe it is checked as it comes. One that is cut, damaged or of a
 newer version is refused, and the directory is as it was. All is made inside it, in
-`restore.new`, and moved to its place in the end; one that was killed is refused by `seenby
-serve`, and restored to anew by `seenby restore`.
+`restore.new`, and moved to its place in the end. One that was killed is refused by `seenby serve`, and restored to anew by `seenby
+restore`.
 
 Run this as the user that the server runs as. Every pull is answered as it was when the
 backup was taken, with the same ETag. What has expired since is unknown from the start, and
@@ -55,14 +55,6 @@ pub(super) struct Args {
     file: PathBuf,
 }
 
-/// A backup that is of no use, by its name.
-#[derive(Debug, thiserror::Error)]
-#[error("{name}")]
-struct BadDump {
-    name: String,
-    source: DumpError,
-}
-
 pub(super) fn run(args: &Args) -> ExitCode {
     if args.file == Path::new("-") && io::stdin().is_terminal() {
         eprintln!("seenby: nobody can type a backup: give a file in place of -, or pipe one in");
@@ -82,18 +74,17 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 fn restore(args: &Args) -> Result<Head, Box<dyn Error>> {
     let is_pipe = args.file == Path::new("-");
-    let name = if is_pipe { "standard input".to_owned() } else { args.file.display().to_string() };
-    let bad = |source: DumpError| BadDump { name: name.clone(), source };
+    let bad = |source: DumpError| BadDump::of(&args.file, source);
     if is_pipe {
-        let mut reader = Reader::begin(BufReader::new(io::stdin().lock())).map_err(bad)?;
-        return restore_to(&args.data, &mut reader, &name);
+        let input = BufReader::new(io::stdin().lock());
+        return restore_to(args, &mut Reader::begin(input).map_err(bad)?);
     }
     let mut file = File::open(&args.file).map_err(|error| bad(error.into()))?;
     if fs::metadata(&args.file).is_ok_and(|file| file.is_file()) {
         check(&mut file).map_err(bad)?;
     }
-    let mut reader = Reader::begin(BufReader::with_capacity(256 << 10, file)).map_err(bad)?;
-    restore_to(&args.data, &mut reader, &name)
+    let input = BufReader::with_capacity(256 << 10, file);
+    restore_to(args, &mut Reader::begin(input).map_err(bad)?)
 }
 
 /// Reads all of a file, and goes back to its beginning.
@@ -107,14 +98,14 @@ fn check(file: &mut File) -> Result<(), DumpError> {
     Ok(file.rewind()?)
 }
 
-fn restore_to(data: &Path, reader: &mut Reader<impl Read>, name: &str) -> Result<Head, Box<dyn Error>> {
-    let target = Target::begin(data)?;
+fn restore_to(args: &Args, reader: &mut Reader<impl Read>) -> Result<Head, Box<dyn Error>> {
+    let target = Target::begin(&args.data)?;
     let (head, Label { etag_key, .. }) = (reader.head(), reader.label());
     let bar = bar("restore", head);
     embedded::restore(target.making(), reader, |messages| bar.add(messages)).map_err(
         |error| match error {
             embedded::RestoreError::Dump(source) => {
-                Box::new(BadDump { name: name.to_owned(), source }) as Box<dyn Error>
+                Box::new(BadDump::of(&args.file, source)) as Box<dyn Error>
             }
             error => error.into(),
         },

@@ -225,6 +225,7 @@ impl From<StoreError> for Failure {
             StoreError::Overloaded => {
                 return Self::over(Limit::Writes, Code::Overloaded, Code::Overloaded.explanation());
             }
+            StoreError::TooManyExports => Code::Overloaded,
             StoreError::Failed => Code::StoreFailed,
             StoreError::Closed => Code::NotReady,
         };

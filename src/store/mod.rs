@@ -40,6 +40,9 @@ pub enum StoreError {
     /// More writes wait than the engine holds. Nothing of this one was done; it may be sent again.
     #[error("too many writes are waiting")]
     Overloaded,
+    /// Each export has the engine keep what it is of, and there may not be more of them at once.
+    #[error("too many backups and inspections are under way; try again later")]
+    TooManyExports,
     /// The engine is shutting down.
     #[error("the store is closed")]
     Closed,
@@ -339,7 +342,8 @@ pub trait Store: Send + Sync + 'static {
     fn sweep(&self, now: Timestamp) -> Answer<'_, usize>;
 
     /// All that the store holds at one instant, or what it holds of one conversation (and who is hidden), to be handed over
-    /// piece by piece. Writes go on meanwhile, and are not in it. [`StoreError::Overloaded`] if too many are under way.
+    /// piece by piece. Writes go on meanwhile, and are not in it. [`StoreError::TooManyExports`] if too many are under
+    /// way.
     fn export(&self, only: Option<ConversationId>) -> Answer<'_, Box<dyn dump::Export>>;
 
     /// What the engine can say of itself.

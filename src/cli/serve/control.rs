@@ -25,7 +25,10 @@ use crate::{
         metrics::Metrics,
     },
     receipts::Ledger,
-    store::dump::{self, DumpError, Label},
+    store::{
+        StoreError,
+        dump::{self, DumpError, Label},
+    },
 };
 
 /// Callers at once; one more is turned away.
@@ -96,7 +99,7 @@ impl Answering {
     fn answer(&self, stream: &UnixStream) {
         let before = self.callers.fetch_add(1, Ordering::SeqCst);
         let answered = if before >= CALLERS_MAX {
-            send(&mut &*stream, b'e', b"too many backups and inspections are under way; try again later")
+            send(&mut &*stream, b'e', StoreError::TooManyExports.to_string().as_bytes())
         } else {
             self.answer_one(stream)
         };

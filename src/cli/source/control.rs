@@ -16,6 +16,7 @@ use std::{
     io::{self, Read, Write},
     os::{fd::AsRawFd, unix::net::UnixStream},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,10 @@ const PATH_BYTES_MAX: usize = 107;
 
 /// No frame is longer.
 const FRAME_BYTES_MAX: usize = 64 << 10;
+
+/// How long a server may say nothing, or take nothing, in the middle of an answer. It never pauses by itself for longer
+/// than its disk does, and ends when that hangs.
+pub(in crate::cli) const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// What can be asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,13 +83,28 @@ impl Place {
     }
 }
 
-/// Connects to the server on `data`; none if none answers there.
-pub(in crate::cli) fn connect(data: &Path) -> io::Result<Option<UnixStream>> {
+/// Connects to the server on `data`; none if none listens there. A read or write that waits for longer than `silence_max`
+/// fails: a process that is stopped takes callers in all the same.
+pub(in crate::cli) fn connect(data: &Path, silence_max: Duration) -> io::Result<Option<UnixStream>> {
     use io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound};
     match Place::of(data).and_then(|place| UnixStream::connect(place.path())) {
-        Ok(stream) => Ok(Some(stream)),
+        Ok(stream) => {
+            stream.set_read_timeout(Some(silence_max))?;
+            stream.set_write_timeout(Some(silence_max))?;
+            Ok(Some(stream))
+        }
         Err(error) if matches!(error.kind(), ConnectionRefused | NotFound | NotADirectory) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Asks for something. Where the server has hung up on it, what it had to say against it can be received still.
+pub(in crate::cli) fn ask(out: &mut impl Write, ask: &Ask) -> io::Result<()> {
+    let mut line = serde_json::to_vec(ask)?;
+    line.push(b'\n');
+    match out.write_all(&line) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        asked => asked.map_err(ended),
     }
 }
 
@@ -132,11 +152,17 @@ fn head(input: &mut impl Read) -> io::Result<(u8, usize)> {
     Ok((kind, u32::from_le_bytes([a, b, c, d]) as usize))
 }
 
+/// Why nothing more comes, in words that say what to do.
 fn ended(error: io::Error) -> io::Error {
-    if error.kind() == io::ErrorKind::UnexpectedEof {
-        return io::Error::new(error.kind(), "the server ended before it was done");
+    use io::ErrorKind::{TimedOut, UnexpectedEof, WouldBlock};
+    match error.kind() {
+        UnexpectedEof => io::Error::new(UnexpectedEof, "the server ended before it was done"),
+        WouldBlock => io::Error::new(
+            TimedOut,
+            "the server does not answer: its process is stopped, or hangs; look at that and at its log, and run this again",
+        ),
+        _ => error,
     }
-    error
 }
 
 /// Reads the dump that the server sends.
@@ -162,7 +188,10 @@ impl<R: Read> Read for Receiving<R> {
                 (b'z', 0) => self.is_at_end = true,
                 (b'e', length) => {
                     let mut text = Vec::new();
-                    (&mut self.input).take(length.min(FRAME_BYTES_MAX) as u64).read_to_end(&mut text)?;
+                    (&mut self.input)
+                        .take(length.min(FRAME_BYTES_MAX) as u64)
+                        .read_to_end(&mut text)
+                        .map_err(ended)?;
                     return Err(io::Error::other(String::from_utf8_lossy(&text).into_owned()));
                 }
                 _ => {
@@ -175,7 +204,7 @@ impl<R: Read> Read for Receiving<R> {
             // A socket that is asked for nothing waits for something all the same.
             return Ok(0);
         }
-        let read = self.input.read(&mut into[..length])?;
+        let read = self.input.read(&mut into[..length]).map_err(ended)?;
         if read == 0 {
             return Err(ended(io::ErrorKind::UnexpectedEof.into()));
         }
@@ -199,6 +228,27 @@ mod tests {
         let mut received = Vec::new();
         Receiving::new(&sent[..]).read_to_end(&mut received).unwrap();
         assert_eq!(received, bytes);
+    }
+
+    #[test]
+    fn a_server_that_is_stopped_is_not_waited_for_for_good() {
+        let data = tempfile::tempdir().unwrap();
+        // The system takes callers in for it.
+        let _stopped = std::os::unix::net::UnixListener::bind(data.path().join(SOCKET)).unwrap();
+        let connected = connect(data.path(), Duration::from_millis(1));
+        let mut stream = connected.unwrap().unwrap();
+        ask(&mut stream, &Ask::Summary).unwrap();
+        let silent = receive(&mut stream, b's').unwrap_err();
+        assert_eq!(silent.kind(), io::ErrorKind::TimedOut);
+        assert!(silent.to_string().starts_with("the server does not answer"), "{silent}");
+        let silent = Receiving::new(&mut stream).read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(silent.kind(), io::ErrorKind::TimedOut);
+        let full = loop {
+            if let Err(error) = ask(&mut stream, &Ask::Backup) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::control::{Ask, KEPT, Receiving, SOCKET, Summary};
+use self::control::{Ask, KEPT, Receiving, SILENCE_MAX, SOCKET, Summary};
 pub(super) use self::scratch::Scratch;
 use crate::{
     domain::ConversationId,
@@ -40,6 +40,14 @@ pub(super) enum SourceError {
         /// The socket.
         socket: PathBuf,
         /// What it says.
+        source: io::Error,
+    },
+    /// The server says no, or nothing.
+    #[error("{}: the server of this data directory has not done what it was asked", .socket.display())]
+    Asked {
+        /// The socket.
+        socket: PathBuf,
+        /// What it says, or that it says nothing.
         source: io::Error,
     },
     /// A server has it and does not answer.
@@ -86,7 +94,7 @@ impl Source {
     pub(super) fn open(data: &Path) -> Result<Self, SourceError> {
         let began = Instant::now();
         loop {
-            let connected = control::connect(data);
+            let connected = control::connect(data, SILENCE_MAX);
             let connected =
                 connected.map_err(|source| SourceError::Socket { socket: data.join(SOCKET), source })?;
             if let Some(stream) = connected {
@@ -119,14 +127,14 @@ impl Source {
                     None => Ask::Backup,
                     Some(only) => Ask::Export { conversation: only.as_str().to_owned() },
                 };
-                say(stream, &ask)
-                    .map_err(|source| SourceError::Socket { socket: data.join(SOCKET), source })?;
+                control::ask(stream, &ask)
+                    .map_err(|source| SourceError::Asked { socket: data.join(SOCKET), source })?;
                 Ok(Coming::Bytes(Box::new(io::BufReader::new(Receiving::new(stream)))))
             }
             Self::Stopped { data, offline, .. } => {
                 let etag_key = etag_key::look(data)
                     .map_err(|error| SourceError::EtagKey(data.join("etag.key"), error))?;
-                let export = offline.export(only).ok_or(StoreError::Overloaded)?;
+                let export = offline.export(only).ok_or(StoreError::TooManyExports)?;
                 Ok(Coming::Pieces(export, Label { taken_at_unix_ms: Clock::System.now().unix_ms, etag_key }))
             }
         }
@@ -144,9 +152,9 @@ impl Source {
     pub(super) fn summary(&mut self) -> Result<Summary, SourceError> {
         match self {
             Self::Running(data, stream) => {
-                let asked = say(stream, &Ask::Summary).and_then(|()| control::receive(stream, b's'));
+                let asked = control::ask(stream, &Ask::Summary).and_then(|()| control::receive(stream, b's'));
                 let summary = asked.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
-                summary.map_err(|source| SourceError::Socket { socket: data.join(SOCKET), source })
+                summary.map_err(|source| SourceError::Asked { socket: data.join(SOCKET), source })
             }
             Self::Stopped { offline, .. } => {
                 let checked = offline.checked();
@@ -156,10 +164,21 @@ impl Source {
     }
 }
 
-fn say(stream: &mut UnixStream, ask: &Ask) -> io::Result<()> {
-    let mut line = serde_json::to_vec(ask)?;
-    line.push(b'\n');
-    stream.write_all(&line)
+/// A backup that is of no use, by its name.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}")]
+pub(super) struct BadDump {
+    name: String,
+    source: DumpError,
+}
+
+impl BadDump {
+    /// What came of reading `file`, or standard input for `-`.
+    pub(super) fn of(file: &Path, source: DumpError) -> Self {
+        let name =
+            if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
+        Self { name, source }
+    }
 }
 
 /// A dump that could not be brought to its end, and which side is to blame.

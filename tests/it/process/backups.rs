@@ -231,6 +231,9 @@ fn what_cannot_be_restored_is_refused_with_nothing_changed() {
             assert!(told.contains(said), "{told}");
             assert!(!data.exists(), "{told}");
         }
+        let inspected = seenby(&["inspect", "--dump", path(&bad)]);
+        let told = String::from_utf8_lossy(&inspected.stderr).into_owned();
+        assert!(told.starts_with(&format!("seenby: {}: it ", path(&bad))) && told.contains(said), "{told}");
     };
     refused(&whole[..whole.len() - 1], "cut off after");
     refused(b"something else entirely", "not a backup");

@@ -184,7 +184,7 @@ async fn too_many_exports_at_once_are_refused_and_one_that_ends_makes_room() {
             Err(refused) => break refused,
         }
     };
-    assert_eq!((refused, exports.len()), (seenby::store::StoreError::Overloaded, 4));
+    assert_eq!((refused, exports.len()), (seenby::store::StoreError::TooManyExports, 4));
     exports.pop();
     assert!(disk.store().export(None).await.is_ok());
 }

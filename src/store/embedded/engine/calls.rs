@@ -213,7 +213,7 @@ impl Store for EmbeddedStore {
     fn export(&self, only: Option<ConversationId>) -> Answer<'_, Box<dyn Export>> {
         let taken = self.command(|answer| Command::Snapshot(only, answer));
         Box::pin(async move {
-            let exported = taken.await?.ok_or(StoreError::Overloaded)?;
+            let exported = taken.await?.ok_or(StoreError::TooManyExports)?;
             Ok(Box::new(exported) as Box<dyn Export>)
         })
     }
