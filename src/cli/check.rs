@@ -1,9 +1,9 @@
 //! `seenby check`: whether a start would find all that was answered, told without one.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use super::{complain, print_line, source::Scratch};
-use crate::store::embedded::{self, Checked, OpenError};
+use crate::store::embedded::{self, Checked};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,15 +35,15 @@ pub(super) fn run(args: &Args) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            complain(&error);
+            complain(error.as_ref());
             ExitCode::FAILURE
         }
     }
 }
 
-fn check(args: &Args) -> Result<Checked, OpenError> {
+fn check(args: &Args) -> Result<Checked, Box<dyn Error>> {
     let scratch = Scratch::make()?;
-    embedded::check(&args.directory, &scratch.0)
+    Ok(embedded::check(&args.directory, &scratch.0)?)
 }
 
 fn told(args: &Args, checked: &Checked) -> String {

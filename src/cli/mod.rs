@@ -10,6 +10,7 @@ mod check;
 mod generate;
 mod healthcheck;
 mod inspect;
+mod interrupt;
 mod keys;
 mod measure;
 mod replay;

@@ -1,5 +1,6 @@
 //! `seenby restore`: a data directory made of a backup.
 
+mod gate;
 mod target;
 
 use std::{
@@ -8,9 +9,13 @@ use std::{
     io::{self, BufReader, IsTerminal, Read, Seek},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
-use self::target::Target;
+use self::{
+    gate::{Gate, Gated},
+    target::Target,
+};
 use super::{EXIT_USAGE, backup::bar, complain, source::BadDump};
 use crate::{
     process::etag_key,
@@ -30,7 +35,8 @@ Examples:
 The directory must be empty, or not be there. A file is read and checked to its end before
 anything is written; from a pipe it is checked as it comes. One that is cut, damaged or of a
 newer version is refused, and the directory is as it was. All is made inside it, in
-`restore.new`, and moved to its place in the end. One that was killed is refused by `seenby serve`, and restored to anew by `seenby
+`restore.new`, and moved to its place in the end. Ctrl-C and SIGTERM leave the directory as it
+was, too; one that was killed is refused by `seenby serve`, and restored to anew by `seenby
 restore`.
 
 Run this as the user that the server runs as. Every pull is answered as it was when the
@@ -40,7 +46,8 @@ the server's first sweep gives up its room.
 Exit codes:
   0   the directory holds all of the backup, and is on disk
   1   it could not be restored, and the directory is as it was; the message says why
-  64  bad flags, or `-` with a terminal as standard input";
+  64  bad flags, or `-` with a terminal as standard input
+  129, 130, 143  ended by a signal (SIGHUP, SIGINT, SIGTERM), and the directory is as it was";
 
 /// Make a data directory of a backup.
 #[derive(Debug, clap::Args)]
@@ -73,18 +80,19 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 fn restore(args: &Args) -> Result<Head, Box<dyn Error>> {
+    let gate = Arc::new(Gate::default());
     let is_pipe = args.file == Path::new("-");
     let bad = |source: DumpError| BadDump::of(&args.file, source);
     if is_pipe {
-        let input = BufReader::new(io::stdin().lock());
-        return restore_to(args, &mut Reader::begin(input).map_err(bad)?);
+        let input = BufReader::new(Gated::new(io::stdin(), &gate));
+        return restore_to(args, &gate, &mut Reader::begin(input).map_err(bad)?);
     }
     let mut file = File::open(&args.file).map_err(|error| bad(error.into()))?;
     if fs::metadata(&args.file).is_ok_and(|file| file.is_file()) {
         check(&mut file).map_err(bad)?;
     }
-    let input = BufReader::with_capacity(256 << 10, file);
-    restore_to(args, &mut Reader::begin(input).map_err(bad)?)
+    let input = BufReader::with_capacity(256 << 10, Gated::new(file, &gate));
+    restore_to(args, &gate, &mut Reader::begin(input).map_err(bad)?)
 }
 
 /// Reads all of a file, and goes back to its beginning.
@@ -98,8 +106,9 @@ fn check(file: &mut File) -> Result<(), DumpError> {
     Ok(file.rewind()?)
 }
 
-fn restore_to(args: &Args, reader: &mut Reader<impl Read>) -> Result<Head, Box<dyn Error>> {
-    let target = Target::begin(&args.data)?;
+/// Makes all of what `reader` has, which is inside `gate` but while it reads.
+fn restore_to(args: &Args, gate: &Arc<Gate>, reader: &mut Reader<impl Read>) -> Result<Head, Box<dyn Error>> {
+    let target = Target::begin(&args.data, gate)?;
     let (head, Label { etag_key, .. }) = (reader.head(), reader.label());
     let bar = bar("restore", head);
     embedded::restore(target.making(), reader, |messages| bar.add(messages)).map_err(

@@ -5,7 +5,6 @@ use std::{
     io::{self, Write},
     os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    process, thread,
 };
 
 use rustix::{
@@ -13,7 +12,8 @@ use rustix::{
     io::Errno,
     process::geteuid,
 };
-use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::interrupt::{self, Undo};
 
 /// Why a backup has nowhere to go.
 #[derive(Debug, thiserror::Error)]
@@ -73,9 +73,12 @@ impl Output {
         let mut part = file.file_name().ok_or_else(|| OutputError::NoFile(file.to_owned()))?.to_owned();
         part.push(".part");
         let part = file.with_file_name(part);
-        let out = open_part(&part)?;
-        // From here on it is ours, also where an earlier backup was killed and left it.
-        remove_when_interrupted(part.clone()).map_err(at(&part))?;
+        // Once it is open it is ours, also where an earlier backup was killed and left it.
+        let out = interrupt::undone(|| {
+            let (out, doomed) = (open_part(&part)?, part.clone());
+            Ok((out, Box::new(move || drop(fs::remove_file(doomed))) as Undo))
+        });
+        let out = out.map_err(at(&part))??;
         let output = Self::File { file: file.to_owned(), part: part.clone(), out, is_kept: false };
         if let Self::File { out, .. } = &output {
             out.set_len(0).map_err(at(&part))?;
@@ -144,28 +147,6 @@ fn refuse_if_there(file: &Path, may_replace: bool) -> Result<(), OutputError> {
         Ok(_) if !may_replace => Err(OutputError::Exists(file.to_owned())),
         _ => Ok(()),
     }
-}
-
-/// Removes `part` at SIGINT, SIGTERM or SIGHUP, and ends the process as the signal would have.
-fn remove_when_interrupted(part: PathBuf) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let (mut interrupt, mut terminate, mut hangup) = {
-        let _inside = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)
-    };
-    let wait = async move {
-        tokio::select! {
-            _ = interrupt.recv() => SignalKind::interrupt(),
-            _ = terminate.recv() => SignalKind::terminate(),
-            _ = hangup.recv() => SignalKind::hangup(),
-        }
-    };
-    let end = move || {
-        let kind = runtime.block_on(wait);
-        let _ = fs::remove_file(part);
-        process::exit(128 + kind.as_raw_value());
-    };
-    thread::Builder::new().name("signals".to_owned()).spawn(end).map(drop)
 }
 
 impl Write for Output {

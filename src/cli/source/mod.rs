@@ -14,7 +14,7 @@ use std::{
 };
 
 use self::control::{Ask, KEPT, Receiving, SILENCE_MAX, SOCKET, Summary};
-pub(super) use self::scratch::Scratch;
+pub(super) use self::scratch::{Scratch, ScratchError};
 use crate::{
     domain::ConversationId,
     process::{clock::Clock, etag_key},
@@ -56,6 +56,9 @@ pub(super) enum SourceError {
         .0.display()
     )]
     Silent(PathBuf),
+    /// There is no room for temporary files.
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
     /// It cannot be read.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -93,6 +96,7 @@ impl Source {
     /// Looks who has the directory.
     pub(super) fn open(data: &Path) -> Result<Self, SourceError> {
         let began = Instant::now();
+        let mut scratch = None;
         loop {
             let connected = control::connect(data, SILENCE_MAX);
             let connected =
@@ -100,15 +104,22 @@ impl Source {
             if let Some(stream) = connected {
                 return Ok(Self::Running(data.to_owned(), stream));
             }
-            let scratch = Scratch::make()?;
-            match Offline::open(data, &scratch.0) {
+            let here = match scratch.take() {
+                Some(here) => here,
+                None => Scratch::make()?,
+            };
+            match Offline::open(data, &here.0) {
                 Ok(offline) => {
-                    return Ok(Self::Stopped { data: data.to_owned(), offline, _scratch: scratch });
+                    return Ok(Self::Stopped { data: data.to_owned(), offline, _scratch: here });
                 }
                 Err(OpenError::Locked { path }) if began.elapsed() >= PATIENCE => {
                     return Err(SourceError::Silent(path));
                 }
-                Err(OpenError::Locked { .. }) => sleep(PAUSE),
+                // Nothing is in it yet.
+                Err(OpenError::Locked { .. }) => {
+                    scratch = Some(here);
+                    sleep(PAUSE);
+                }
                 Err(error) => return Err(error.into()),
             }
         }

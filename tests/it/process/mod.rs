@@ -1,6 +1,6 @@
 //! The real binary over its whole life: under load, killed, ended, started again, and watched at its system calls.
 //!
-//! `backups` is about what is taken of it and restored elsewhere, `access` about its keys, `users` about theirs; `group`, `streams`, `expiry` and `pace` are a server that goes on; `lives`, `ends`, `kills` and `checkpoints` are one that does not; `supervised` is one that a service manager has; `order` and
+//! `backups` is about what is taken of it and restored elsewhere, `undone` about commands that end half-way, `access` about its keys, `users` about theirs; `group`, `streams`, `expiry` and `pace` are a server that goes on; `lives`, `ends`, `kills` and `checkpoints` are one that does not; `supervised` is one that a service manager has; `order` and
 //! `pending` watch the disk, `calls` reads what strace saw.
 
 mod access;
@@ -18,6 +18,7 @@ mod pace;
 mod pending;
 mod streams;
 mod supervised;
+mod undone;
 mod users;
 
 use std::{net::SocketAddr, path::Path};
