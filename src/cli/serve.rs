@@ -24,7 +24,7 @@ use crate::{
         open_files, shutdown, systemd, telemetry,
     },
     receipts::Ledger,
-    store::embedded::{self, EmbeddedStore},
+    store::embedded::{self, EmbeddedStore, OpenError},
 };
 
 const EXAMPLES: &str = "\
@@ -43,8 +43,9 @@ Layers:
   Every flag is also a key in the file that --config names (--poll-every: poll_every)
   and a variable (SEENBY_POLL_EVERY). A flag is stronger than a variable, a variable
   than the file, the file than the default. What is no setting is refused by name.
-  --check-config reads all of it, the files of keys too, says what is wrong (exit code 64) or
-  that all is well (0), and ends; --print-config prints what came out and where each value
+  --check-config reads all of it, the files of keys too, and looks whether the data directory
+  could be used, also while a server does; it says what is wrong (exit code 64) or that all is
+  well (0), changes nothing, and ends; --print-config prints what came out and where each value
   came from, as a file for --config.
 
 Access:
@@ -80,8 +81,9 @@ Exit codes:
 pub(super) struct Args {
     #[command(flatten)]
     flags: config::Flags,
-    /// Read the configuration and the files of keys, say whether a server could start with them, and end
-    #[arg(long)]
+    /// Read the configuration and the files of keys, look at the data directory, say whether a server could start with
+    /// them, and end
+    #[arg(long, conflicts_with = "print_config")]
     check_config: bool,
     /// Print every setting, its value and where that came from, and end
     #[arg(long)]
@@ -125,7 +127,7 @@ pub(super) fn run(args: Args) -> ExitCode {
         }
     };
     if args.check_config {
-        return hand_over("the configuration is good");
+        return check_data(&config.data);
     }
     // Still the only thread, as taking over a listener wants it.
     let bound = match listen::inherited(config.has_access_control())
@@ -153,6 +155,17 @@ pub(super) fn run(args: Args) -> ExitCode {
         Err(error) => {
             complain(error.as_ref());
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says whether a server could start on `data`, without doing it.
+fn check_data(data: &Path) -> ExitCode {
+    match embedded::probe(data) {
+        Ok(()) => hand_over("the configuration is good"),
+        Err(error) => {
+            complain(&OpenStore::of(data, error));
+            ExitCode::from(EXIT_USAGE)
         }
     }
 }
@@ -216,7 +229,7 @@ async fn serve_until_stopped(
     shutdown::at_hangup(move || reload_keys(&reloaded))?;
     say_how_it_is_configured(config, &bound);
     let store = EmbeddedStore::open(&config.data, store_options(config))
-        .map_err(|error| OpenStore { data: config.data.display().to_string(), source: Box::new(error) })?;
+        .map_err(|error| OpenStore::of(&config.data, error))?;
     let ledger = Ledger::new(Arc::new(store), config.retention(), config.pace(), Limits::default())
         .with_etag_key(etag_key(&config.data)?);
     let Bound { listener, address, file } = bound;
@@ -312,7 +325,13 @@ fn etag_key(data: &Path) -> io::Result<EtagKey> {
 #[error("cannot open the data directory {data}")]
 struct OpenStore {
     data: String,
-    source: Box<dyn Error>,
+    source: OpenError,
+}
+
+impl OpenStore {
+    fn of(data: &Path, source: OpenError) -> Self {
+        Self { data: data.display().to_string(), source }
+    }
 }
 
 fn say_how_it_is_configured(config: &Config, bound: &Bound) {

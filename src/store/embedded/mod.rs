@@ -68,7 +68,7 @@ use std::{
 };
 
 pub use engine::EmbeddedStore;
-pub use recovery::{Checked, Offline, check};
+pub use recovery::{Checked, Offline, check, probe};
 pub use restore::{RestoreError, restore};
 
 /// The thread that sled opens and closes the base on. A panic there is an error: [`OpenError::Base`], or that the store

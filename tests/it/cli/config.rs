@@ -2,9 +2,10 @@
 
 use std::{fs, path::Path};
 
+use rustix::process::Signal;
 use seenby::process::config::example;
 
-use super::{output, refused, seenby};
+use super::{Running, output, refused, seenby};
 
 #[test]
 fn a_bad_file_is_refused_by_name() {
@@ -42,6 +43,17 @@ fn the_configuration_can_be_checked_without_a_start() {
     let said = refused(&mut seenby(&["serve", "--check-config", "--api-keys", keys]));
     assert!(said.contains("(from --api-keys)"), "{said}");
     assert!(!Path::new(data).exists(), "nothing was made");
+    for bad in [keys.to_owned(), format!("{keys}/below")] {
+        let said = refused(&mut seenby(&["serve", "--check-config", "--data", &bad]));
+        assert!(said.starts_with(&format!("seenby: cannot open the data directory {bad}: ")), "{said}");
+    }
+    assert!(refused(&mut seenby(&["serve", "--check-config", "--print-config"])).contains("cannot be used"));
+    let server = Running::start(|command, _| {
+        command.args(["--listen", "127.0.0.1:0", "--data", data]);
+    });
+    assert!(output(&mut seenby(&["serve", "--check-config", "--data", data])).status.success());
+    let (_, logs) = server.stop(Signal::TERM);
+    assert!(!logs.contains("ERROR"), "{logs}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! on its way when the process died.
 
 mod found;
+mod probe;
 
 use std::{
     fmt,
@@ -17,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+pub use self::probe::probe;
 use crate::domain::ConversationId;
 use crate::store::dump::Export;
 use crate::store::embedded::{
