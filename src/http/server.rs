@@ -112,12 +112,15 @@ impl Server {
     }
 
     /// Another that answers `/metrics`, `/healthz` and `/readyz` of this one alone, to anybody, over at most
-    /// [`Server::FIGURES_CONNECTIONS`] connections. It tells of this one that it is on its way out.
+    /// [`Server::FIGURES_CONNECTIONS`] connections: more of them wait, with the system, and none may be idle for longer than
+    /// [`Server::FIGURES_IDLE_MAX`], so that they soon have their turn. It tells of this one that it is on its way out.
     #[must_use]
     pub fn figures(&self) -> Self {
         let limits = HttpLimits {
-            connections_max: Self::FIGURES_CONNECTIONS / 2,
-            refusals_max: Self::FIGURES_CONNECTIONS / 2,
+            connections_max: Self::FIGURES_CONNECTIONS,
+            connections_per_address_max: 0,
+            head_timeout: self.limits.head_timeout.min(Self::FIGURES_IDLE_MAX),
+            idle_timeout: self.limits.idle_timeout.min(Self::FIGURES_IDLE_MAX),
             ..self.limits
         };
         Self {
@@ -128,8 +131,12 @@ impl Server {
         }
     }
 
-    /// Connections that whoever asks for figures may take up, those among them that are being refused.
+    /// Connections that whoever asks for figures may take up.
     pub const FIGURES_CONNECTIONS: usize = 32;
+
+    /// How long one of them may take for the head of a request, and between two requests. Who scrapes waits for 10 seconds as
+    /// a rule.
+    pub const FIGURES_IDLE_MAX: Duration = Duration::from_secs(4);
 
     /// Whether the server is on its way out. It still answers what comes over connections that are open.
     pub(super) fn is_draining(&self) -> bool {
@@ -202,7 +209,8 @@ async fn accept_all(
     }
 }
 
-/// The next connection, once it `may_come`. Those that come too fast wait with the system.
+/// The next connection, once it `may_come`. Those that come too fast wait with the system, and of those who ask for
+/// figures those for whom there is no room.
 async fn next(
     listener: &Listener,
     server: &Server,
@@ -213,6 +221,10 @@ async fn next(
             Ok(()) => *may_come = true,
             Err(wait) => sleep(wait).await,
         }
+    }
+    if server.has_figures_alone {
+        // Only here are places taken. An error would say that there are none any more, which nobody closes.
+        let _ = server.connections.acquire().await;
     }
     listener.accept().await
 }

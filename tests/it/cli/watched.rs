@@ -74,6 +74,16 @@ fn figures_are_open_on_a_listener_of_their_own_and_nothing_else_is() {
 }
 
 #[test]
+fn figures_are_told_however_many_connect_and_say_nothing() {
+    let figures = free_address();
+    let _running = Running::start(|command, _| {
+        command.args(["--listen", "127.0.0.1:0", "--metrics-listen", &figures, "--head-timeout", "1s"]);
+    });
+    let _silent: Vec<_> = (0..100).map(|_| TcpStream::connect(&figures).unwrap()).collect();
+    assert_eq!(get(&figures, "/metrics").0, 200);
+}
+
+#[test]
 fn figures_are_not_for_other_machines_where_nobody_shows_a_key() {
     let said = refused(&mut seenby(&["serve", "--metrics-listen", "0.0.0.0:0"]));
     assert!(
