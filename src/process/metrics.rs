@@ -190,7 +190,7 @@ impl Metrics {
     }
 
     fn register_backup(&mut self) {
-        let backup = "When the last backup was taken that was kept whole; 0 if none was since the start";
+        let backup = "When the last backup was taken that was kept whole; 0 if none was yet";
         self.registry.register("last_backup_timestamp_seconds", backup, self.last_backup.clone());
     }
 

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 mod durable;
 pub mod etag_key;
+pub mod last_backup;
 pub mod listen;
 pub mod load;
 pub mod metrics;

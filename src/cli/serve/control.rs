@@ -3,9 +3,9 @@
 use std::{
     io::{self, BufRead, BufReader, BufWriter, Read, Write},
     os::unix::net::{UnixListener, UnixStream},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -17,10 +17,11 @@ use tokio::runtime::Handle;
 
 use crate::{
     cli::source::control::{Ask, KEPT, Place, Sending, Summary, send},
-    domain::ConversationId,
+    domain::{ConversationId, Timestamp},
     process::{
         clock::Clock,
         config::ListenAddress,
+        last_backup,
         listen::{self, Bound, Listener, SocketFile},
         metrics::Metrics,
     },
@@ -55,11 +56,47 @@ struct Answering {
     metrics: Arc<Metrics>,
     runtime: Handle,
     callers: Arc<AtomicUsize>,
+    last_backup: Arc<LastBackup>,
+}
+
+/// When the last backup was taken that was kept; and that over a restart, for whoever watches for old ones.
+struct LastBackup {
+    data: PathBuf,
+    at: Mutex<Option<Timestamp>>,
+}
+
+impl LastBackup {
+    /// What an earlier life of the server has noted.
+    fn of(data: &Path) -> Self {
+        let at = last_backup::load(data).unwrap_or_else(|error| {
+            tracing::warn!(%error, data = %data.display(), "when the last backup was is not known");
+            None
+        });
+        Self { data: data.to_owned(), at: Mutex::new(at) }
+    }
+
+    fn at(&self) -> Option<Timestamp> {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One was taken `at`, and is kept. Several may end at once, and not in the order in which they began.
+    fn note(&self, at: Timestamp) {
+        let mut last = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last < at) {
+            *last = Some(at);
+            if let Err(error) = last_backup::keep(&self.data, at) {
+                tracing::warn!(%error, data = %self.data.display(), "that there was a backup is forgotten at a restart");
+            }
+        }
+    }
 }
 
 /// Begins to answer. A server without is a server still, but has to be stopped for a backup; the log says so.
 pub(super) fn start(data: &Path, ledger: Ledger, metrics: Arc<Metrics>) -> Option<Control> {
-    let answering = Answering { ledger, metrics, runtime: Handle::current(), callers: Arc::default() };
+    let last_backup = Arc::new(LastBackup::of(data));
+    last_backup.at().into_iter().for_each(|at| metrics.backed_up(at));
+    let (runtime, callers) = (Handle::current(), Arc::default());
+    let answering = Answering { ledger, metrics, runtime, callers, last_backup };
     match listen(data, answering) {
         Ok(control) => Some(control),
         Err(error) => {
@@ -141,7 +178,8 @@ impl Answering {
         let mut said = [0];
         (&*stream).read_exact(&mut said)?;
         if said == [KEPT] {
-            self.metrics.backed_up(taken_at);
+            self.last_backup.note(taken_at);
+            self.last_backup.at().into_iter().for_each(|at| self.metrics.backed_up(at));
             tracing::info!(messages, took = ?began.elapsed(), "a backup was taken");
         }
         Ok(())

@@ -159,6 +159,10 @@ async fn what_was_restored_answers_as_before_to_the_etag_and_the_metric_says_whe
     assert!(never.abs() < 0.5, "{never}");
     succeeded(&seenby(&["backup", "--data", path(&data), path(&file)]));
     while when(&mut wire).await < 1_000_000_000.0 {}
+    let taken = when(&mut wire).await;
+    let server = server.restart();
+    let after = when(&mut connection(&server).await).await;
+    assert!((after - taken).abs() < 0.5, "{after} after a restart, {taken} before");
     assert!(server.terminate().success());
 
     let again = folder.path().join("again");
