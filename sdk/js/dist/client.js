@@ -7,15 +7,17 @@ import { isId } from "./id.js";
 import { Screen } from "./screen.js";
 export class Client {
     #options;
-    /** For parts of the client's own, such as `seenby/chats`, as are `environment` and `failed`. */
-    connection;
-    environment;
-    #screens = new Set();
-    #conversations = new Map();
+    #screens;
+    #conversations;
     #leave;
-    #isClosed = false;
+    #isClosed;
     /** Clients come from `createClient`. */
     constructor(options) {
+        this.#screens = new Set();
+        this.#conversations = new Map();
+        this.#isClosed = false;
+        /** Tells `onError`. */
+        this.failed = (error) => tell(this.#options.onError, error);
         this.#options = options;
         this.connection = new Connection(options);
         this.environment = options.environment ?? (typeof document === "undefined" ? headless() : browser());
@@ -50,8 +52,6 @@ export class Client {
             void screen.close();
         return screen;
     }
-    /** Tells `onError`. */
-    failed = (error) => tell(this.#options.onError, error);
 }
 /** A client of the server at `url`, for one user. */
 export function createClient(options) {

@@ -10,7 +10,7 @@ const TOKEN = /^[!-~]*$/;
 /** `Retry-After`: seconds, or a date; an hour at the most. */
 function retryAfterMs(answer) {
     const text = answer.headers.get("Retry-After") ?? "";
-    return within(Number(text) * 1_000 || Date.parse(text) - Date.now(), HOUR_MS, 0);
+    return within(+text * 1_000 || Date.parse(text) - Date.now(), HOUR_MS, 0);
 }
 async function problem(answer) {
     // A proxy may have answered, in words of its own.
@@ -21,10 +21,12 @@ async function problem(answer) {
 export class Connection {
     #options;
     #base;
+    #timeoutMs;
     #token;
     #asked;
     constructor(options) {
         this.#options = options;
+        this.#timeoutMs = options.timeoutMs ?? 10_000;
         this.#base = options.url.replace(/\/+$/, "") + "/v1/";
     }
     /**
@@ -40,7 +42,7 @@ export class Connection {
             timer = setTimeout(end, ms);
         };
         request.signal?.addEventListener("abort", end);
-        mayLast(this.#options.timeoutMs ?? 10_000);
+        mayLast(this.#timeoutMs);
         try {
             return await take(await this.#answer(method, path, request, ends.signal), mayLast);
         }
@@ -61,7 +63,7 @@ export class Connection {
         const { fetch = globalThis.fetch, token } = this.#options;
         for (let isSecond = false;; isSecond = true) {
             // No waiting where there is a token: what a page that closes has to send goes out at once.
-            const used = token && (this.#token ?? (await this.#fresh(token)));
+            const used = token && (this.#token ?? (await (this.#asked ??= this.#fresh(token))));
             const headers = { ...request.headers };
             if (used)
                 headers.Authorization = "Bearer " + used;
@@ -84,12 +86,24 @@ export class Connection {
                 this.#token = undefined;
         }
     }
-    /** A token from the provider, which is asked once for all who wait. */
-    #fresh(token) {
-        return (this.#asked ??= Promise.resolve()
-            .then(token)
-            .then((fresh) => (TOKEN.test(fresh) ? (this.#token = fresh) : Promise.reject("no token")))
-            .catch((error) => Promise.reject(SeenbyError.of(error, "token")))
-            .finally(() => (this.#asked = undefined)));
+    /** A token from the provider, which has as long as a request. */
+    async #fresh(token) {
+        let timer;
+        try {
+            const fresh = await Promise.race([
+                Promise.resolve().then(token),
+                new Promise((_, late) => (timer = setTimeout(late, this.#timeoutMs, "no token: timeout"))),
+            ]);
+            if (!TOKEN.test(fresh))
+                throw "no token";
+            return (this.#token = fresh);
+        }
+        catch (error) {
+            throw SeenbyError.of(error, "token");
+        }
+        finally {
+            clearTimeout(timer);
+            this.#asked = undefined;
+        }
     }
 }

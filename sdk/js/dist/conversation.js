@@ -8,11 +8,6 @@ const SEEN_MS = 500;
 /** Messages that are known to be marked. */
 const MARKED_MAX = 1_000;
 export class Conversation extends Screen {
-    /** Whose client this is. */
-    user;
-    id;
-    /** What waits, for those that have their own: see `Options.marks`. */
-    marks;
     /** The messages that are marked or on their way, each with its edition. */
     #marked = new Map();
     /** For each message whose time has not come, what looks at it again, and what ends that. */

@@ -1,10 +1,6 @@
 /** What can go wrong with a request, as one type. */
 /** A request that failed: what the server said (RFC 9457), or that it could not be reached. */
 export class SeenbyError extends Error {
-    status;
-    code;
-    retryAfterMs;
-    name = "SeenbyError";
     constructor(
     /** The status, or 0 if there was no answer. */
     status, 
@@ -16,6 +12,7 @@ export class SeenbyError extends Error {
         this.status = status;
         this.code = code;
         this.retryAfterMs = retryAfterMs;
+        this.name = "SeenbyError";
     }
     /** What was thrown, as one of these. */
     static of(error, code = "network") {

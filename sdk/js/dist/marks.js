@@ -11,7 +11,6 @@ const SENT_MAX = 100;
 /** Marks that may wait. */
 const WAITING_MAX = 10_000;
 export class Marks {
-    post;
     #failed;
     #lost;
     #waiting = new Map();

@@ -11,7 +11,6 @@ const FOR_MS_MAX = 24 * HOUR_MS;
 const GATHER_MS = 50;
 export class Screen {
     #source;
-    world;
     #watched = new Map();
     #timer;
     #asking;

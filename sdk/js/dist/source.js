@@ -2,7 +2,7 @@
 export function answerOf(body, etag, key) {
     const changed = new Map(body.receipts.map((entry) => {
         const { read, of } = entry;
-        return [key(entry), read === undefined || of === undefined ? undefined : { read, of }];
+        return [key(entry), of === undefined ? of : { read: read, of }];
     }));
     return { changed, etag, poll: body.poll };
 }

@@ -14,7 +14,7 @@ export interface Options extends ConversationOptions {
   readonly token?: () => string | Promise<string>;
   /** In place of the global one. */
   readonly fetch?: typeof fetch;
-  /** For how long a request may take, in milliseconds; 10,000 if left out. */
+  /** For how long a request may take, and before it `token`, in milliseconds; 10,000 if left out. */
   readonly timeoutMs?: number;
   /** Where this runs: a page in a browser, and elsewhere a place where all is seen, if left out. */
   readonly environment?: Environment;

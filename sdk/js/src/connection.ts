@@ -30,7 +30,7 @@ const TOKEN = /^[!-~]*$/;
 /** `Retry-After`: seconds, or a date; an hour at the most. */
 function retryAfterMs(answer: Response): number {
   const text = answer.headers.get("Retry-After") ?? "";
-  return within(Number(text) * 1_000 || Date.parse(text) - Date.now(), HOUR_MS, 0);
+  return within(+text * 1_000 || Date.parse(text) - Date.now(), HOUR_MS, 0);
 }
 
 async function problem(answer: Response): Promise<SeenbyError> {
@@ -43,11 +43,13 @@ async function problem(answer: Response): Promise<SeenbyError> {
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #base: string;
+  readonly #timeoutMs: number;
   #token: string | undefined;
   #asked: Promise<string> | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#timeoutMs = options.timeoutMs ?? 10_000;
     this.#base = options.url.replace(/\/+$/, "") + "/v1/";
   }
 
@@ -69,7 +71,7 @@ export class Connection {
       timer = setTimeout(end, ms);
     };
     request.signal?.addEventListener("abort", end);
-    mayLast(this.#options.timeoutMs ?? 10_000);
+    mayLast(this.#timeoutMs);
     try {
       return await take(await this.#answer(method, path, request, ends.signal), mayLast);
     } catch (error) {
@@ -90,7 +92,7 @@ export class Connection {
     const { fetch = globalThis.fetch, token } = this.#options;
     for (let isSecond = false; ; isSecond = true) {
       // No waiting where there is a token: what a page that closes has to send goes out at once.
-      const used = token && (this.#token ?? (await this.#fresh(token)));
+      const used = token && (this.#token ?? (await (this.#asked ??= this.#fresh(token))));
       const headers: Record<string, string> = { ...request.headers };
       if (used) headers.Authorization = "Bearer " + used;
       const init: RequestInit = { method, headers, signal, keepalive: !!request.keepalive };
@@ -109,12 +111,21 @@ export class Connection {
     }
   }
 
-  /** A token from the provider, which is asked once for all who wait. */
-  #fresh(token: () => string | Promise<string>): Promise<string> {
-    return (this.#asked ??= Promise.resolve()
-      .then(token)
-      .then((fresh) => (TOKEN.test(fresh) ? (this.#token = fresh) : Promise.reject("no token")))
-      .catch((error) => Promise.reject(SeenbyError.of(error, "token")))
-      .finally(() => (this.#asked = undefined)));
+  /** A token from the provider, which has as long as a request. */
+  async #fresh(token: () => string | Promise<string>): Promise<string> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    try {
+      const fresh = await Promise.race([
+        Promise.resolve().then(token),
+        new Promise<string>((_, late) => (timer = setTimeout(late, this.#timeoutMs, "no token: timeout"))),
+      ]);
+      if (!TOKEN.test(fresh)) throw "no token";
+      return (this.#token = fresh);
+    } catch (error) {
+      throw SeenbyError.of(error, "token");
+    } finally {
+      clearTimeout(timer);
+      this.#asked = undefined;
+    }
   }
 }

@@ -42,7 +42,7 @@ export function answerOf(body: Body, etag: string | undefined, key: (entry: Body
   const changed = new Map(
     body.receipts.map((entry) => {
       const { read, of } = entry;
-      return [key(entry), read === undefined || of === undefined ? undefined : { read, of }] as const;
+      return [key(entry), of === undefined ? of : { read: read!, of }] as const;
     }),
   );
   return { changed, etag, poll: body.poll };

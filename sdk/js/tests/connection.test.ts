@@ -55,6 +55,23 @@ test("a second 401 is an error", async () => {
   expect(errors).toMatchObject([{ status: 401, code: "unauthenticated" }]);
 });
 
+test("a provider that never ends holds up requests for as long as one may take, and is asked anew", async () => {
+  const token = vi.fn(() => (token.mock.calls.length === 1 ? new Promise<string>(() => {}) : "t2"));
+  const { server, client, errors } = world({ token, timeoutMs: 3_000 });
+  client.conversation("c1").mark("m1");
+  client.conversation("c2").mark("m1");
+  await pass(3_900);
+  expect(errors).toEqual([]);
+  await pass(300);
+  expect(errors).toMatchObject([
+    { status: 0, code: "token", message: "no token: timeout" },
+    { status: 0, code: "token", message: "no token: timeout" },
+  ]);
+  await pass(10_000);
+  expect(token).toHaveBeenCalledTimes(2);
+  expect(sent(server)).toEqual(["Bearer t2", "Bearer t2"]);
+});
+
 test("without a provider a 401 is an error at once", async () => {
   const { server, conversation, errors } = world();
   server.answers = () => problem(401, "unauthenticated");
