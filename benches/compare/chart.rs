@@ -49,6 +49,7 @@ fn draw(area: &DrawingArea<SVGBackend, Shift>, curve: &Curve) -> Result<(), Box<
     let mut chart = ChartBuilder::on(area)
         .caption(title, (FONT, 16).into_font().color(&INK))
         .margin(10)
+        .margin_right(36)
         .x_label_area_size(44)
         .y_label_area_size(60)
         .build_cartesian_2d((least..most.max(least * 1.1)).log_scale(), 0.0..top)?;
