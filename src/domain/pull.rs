@@ -234,14 +234,26 @@ fn base64url_decode(text: &str) -> Option<Vec<u8>> {
     for chunk in text.as_bytes().chunks(4) {
         let mut group = 0;
         for (at, char) in chunk.iter().enumerate() {
-            let value = BASE64URL.iter().position(|known| known == char)?;
-            group |= u32::try_from(value).ok()? << (18 - 6 * at);
+            group |= base64url_value(*char)? << (18 - 6 * at);
         }
         let [_, decoded @ ..] = group.to_be_bytes();
         bytes.extend_from_slice(&decoded[..chunk.len() - 1]);
     }
     // One spelling only: an entity tag that decodes to the same bytes must be the same text.
     (base64url_encode(&bytes) == text).then_some(bytes)
+}
+
+/// Where a character stands in [`BASE64URL`].
+fn base64url_value(char: u8) -> Option<u32> {
+    let value = match char {
+        b'A'..=b'Z' => char - b'A',
+        b'a'..=b'z' => char - b'a' + 26,
+        b'0'..=b'9' => char - b'0' + 52,
+        b'-' => 62,
+        b'_' => 63,
+        _ => return None,
+    };
+    Some(value.into())
 }
 
 #[cfg(test)]
@@ -277,6 +289,13 @@ mod tests {
     fn a_key_is_the_bytes_that_it_was_made_of() {
         let bytes = *b"0123456789abcdef";
         assert_eq!(EtagKey::from_bytes(bytes).to_bytes(), bytes);
+    }
+
+    #[test]
+    fn every_character_has_the_value_that_it_stands_for() {
+        let values = (0..=u8::MAX).map(base64url_value);
+        let places = (0..=u8::MAX).map(|char| BASE64URL.iter().position(|&known| known == char));
+        assert!(values.eq(places.map(|place| place.map(|place| u32::try_from(place).unwrap()))));
     }
 
     #[test]

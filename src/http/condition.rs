@@ -6,34 +6,19 @@ use hyper::{HeaderMap, header::IF_NONE_MATCH};
 
 use crate::domain::Etag;
 
-/// What the client has, compared with what there is.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Condition {
-    /// What there is.
-    Unchanged,
-    /// Something else, under this name; none if it has nothing, or nothing that can be read.
-    Since(Option<Etag>),
+/// Whether the client has what there is. Compares weakly, as the field asks for: a proxy may have weakened the tag.
+pub(super) fn is_current(headers: &HeaderMap, current: &str) -> bool {
+    lists(headers).any(|list| list.trim() == "*" || tags(list).any(|tag| tag == current))
 }
 
-impl Condition {
-    /// Compares weakly, as the field asks for: a proxy may have weakened the tag. Of several names the first that
-    /// can be read counts.
-    pub(super) fn read(headers: &HeaderMap, current: &str) -> Self {
-        let mut earlier = None;
-        for value in headers.get_all(IF_NONE_MATCH) {
-            let Ok(text) = value.to_str() else { continue };
-            if text.trim() == "*" {
-                return Self::Unchanged;
-            }
-            for tag in tags(text) {
-                if tag == current {
-                    return Self::Unchanged;
-                }
-                earlier = earlier.or_else(|| Etag::parse(tag));
-            }
-        }
-        Self::Since(earlier)
-    }
+/// What the client has: of several names the first that can be read counts; none if it has nothing, or nothing that can
+/// be read.
+pub(super) fn earlier(headers: &HeaderMap) -> Option<Etag> {
+    lists(headers).flat_map(tags).find_map(Etag::parse)
+}
+
+fn lists(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok())
 }
 
 /// The entity tags of a list, without quotes and weakness, up to where it is none any more.
@@ -62,12 +47,16 @@ mod tests {
         Etag::of(&[named], EtagKey::default())
     }
 
-    fn condition(fields: &[&str]) -> Condition {
+    fn headers(fields: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for field in fields {
             headers.append(IF_NONE_MATCH, field.parse().unwrap());
         }
-        Condition::read(&headers, &etag(1).to_string())
+        headers
+    }
+
+    fn is_current(fields: &[&str]) -> bool {
+        super::is_current(&headers(fields), &etag(1).to_string())
     }
 
     #[test]
@@ -76,16 +65,19 @@ mod tests {
         for list in
             [current.clone(), format!("W/{current}"), format!("\"x\", W/\"y,z\" ,{current}"), "*".into()]
         {
-            assert_eq!(condition(&[&list]), Condition::Unchanged, "{list}");
+            assert!(is_current(&[&list]), "{list}");
         }
-        assert_eq!(condition(&["\"x\"", &current]), Condition::Unchanged);
+        assert!(is_current(&["\"x\"", &current]));
     }
 
     #[test]
     fn an_earlier_name_is_read_and_anything_else_is_none() {
-        assert_eq!(condition(&[&format!("\"x\", \"{}\"", etag(0))]), Condition::Since(Some(etag(0))));
+        let list = format!("\"x\", \"{}\"", etag(0));
+        assert!(!is_current(&[&list]));
+        assert_eq!(earlier(&headers(&[&list])), Some(etag(0)));
         for field in [&[][..], &[""], &["x"], &["\"x"], &["\"\""], &[&etag(1).to_string()]] {
-            assert_eq!(condition(field), Condition::Since(None), "{field:?}");
+            assert!(!is_current(field), "{field:?}");
+            assert_eq!(earlier(&headers(field)), None, "{field:?}");
         }
     }
 }

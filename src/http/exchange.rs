@@ -43,7 +43,7 @@ pub(super) struct Exchange<'a> {
     pub(super) server: &'a Server,
     pub(super) version: Version,
     pub(super) headers: &'a HeaderMap,
-    pub(super) query: Query,
+    pub(super) query: Query<'a>,
     pub(super) body: Collected,
     pub(super) caller: Caller,
     /// When the whole request was there.

@@ -3,6 +3,8 @@
 //! Which parameters a call has, the route table says; whatever else stands in the query, or stands there twice,
 //! is refused. Knows no call by name. Percent-decoding is here too, for `route`, which decodes paths.
 
+use std::borrow::Cow;
+
 use super::problem::Failure;
 use crate::wire::Code;
 
@@ -18,13 +20,13 @@ pub(super) struct Parameter {
     pub(super) about: &'static str,
 }
 
-/// The parameters of a request, decoded.
+/// The parameters of a request, decoded: mostly what stands there already, which is not copied.
 #[derive(Debug, Default)]
-pub(super) struct Query(Vec<(&'static str, String)>);
+pub(super) struct Query<'a>(Vec<(&'static str, Cow<'a, str>)>);
 
-impl Query {
+impl<'a> Query<'a> {
     /// Reads a query that may have these parameters.
-    pub(super) fn parse(text: Option<&str>, known: &[Parameter]) -> Result<Self, Failure> {
+    pub(super) fn parse(text: Option<&'a str>, known: &[Parameter]) -> Result<Self, Failure> {
         let mut query = Self::default();
         for pair in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -52,8 +54,8 @@ impl Query {
     }
 
     /// The values of a parameter, in their order.
-    pub(super) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.as_str())
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.as_ref())
     }
 
     /// `limit`: 1 to `most`, `default` if left out.
@@ -79,7 +81,11 @@ pub(super) fn shown(text: &str) -> &str {
 
 /// Undoes percent-encoding; none if a percent sign is not followed by two hexadecimal digits, or if what comes
 /// out is not UTF-8.
-pub(super) fn decoded(text: &str, plus_is_space: bool) -> Option<String> {
+pub(super) fn decoded(text: &str, plus_is_space: bool) -> Option<Cow<'_, str>> {
+    let is_plain = |byte| byte != b'%' && !(plus_is_space && byte == b'+');
+    if text.bytes().all(is_plain) {
+        return Some(text.into());
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -89,7 +95,7 @@ pub(super) fn decoded(text: &str, plus_is_space: bool) -> Option<String> {
             other => other,
         });
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).ok().map(Cow::Owned)
 }
 
 /// The value of a hexadecimal digit.
@@ -106,7 +112,7 @@ mod tests {
         Parameter { name: "limit", repeats: false, is_id: false, about: "" },
     ];
 
-    fn parsed(text: &str) -> Result<Query, Failure> {
+    fn parsed(text: &str) -> Result<Query<'_>, Failure> {
         Query::parse(Some(text), KNOWN)
     }
 

@@ -4,6 +4,8 @@
 //! Knows no call's inside. A path is split first and percent-decoded afterwards, one segment at a time, so that
 //! an id may hold a slash. An empty segment where an id stands still is that route, with a bad id.
 
+use std::borrow::Cow;
+
 use hyper::Method;
 
 use super::{
@@ -295,7 +297,10 @@ fn fits(template: &str, path: &str) -> bool {
 
 fn ids(template: &str, path: &str) -> Ids {
     let pairs = template[1..].split('/').zip(path.split('/'));
-    pairs.filter(|(known, _)| known.starts_with('{')).map(|(_, segment)| decoded(segment, false)).collect()
+    pairs
+        .filter(|(known, _)| known.starts_with('{'))
+        .map(|(_, segment)| decoded(segment, false).map(Cow::into_owned))
+        .collect()
 }
 
 /// The value of `Allow` for a path of the table.
