@@ -1,8 +1,11 @@
 //! What is undone when a signal ends a command before that has done it by itself.
 
 use std::{
+    fs,
+    future::poll_fn,
     io, process,
     sync::{Mutex, PoisonError},
+    task::Poll,
     thread,
 };
 
@@ -15,8 +18,8 @@ pub(super) type Undo = Box<dyn FnOnce() + Send>;
 static UNDOS: Mutex<Option<Vec<Undo>>> = Mutex::new(None);
 
 /// Makes something that is undone at SIGINT, SIGTERM or SIGHUP, on a thread of its own; the process then ends as the signal
-/// would have it. No signal comes between: it waits for `make`. Fails if signals cannot be listened for; then nothing was
-/// made.
+/// would have it. No signal comes between: it waits for `make`. One that whoever started this has it ignore, as nohup does,
+/// ends nothing. Fails if signals cannot be listened for; then nothing was made.
 pub(super) fn undone<T, E>(make: impl FnOnce() -> Result<(T, Undo), E>) -> io::Result<Result<T, E>> {
     let mut undos = UNDOS.lock().unwrap_or_else(PoisonError::into_inner);
     if undos.is_none() {
@@ -36,17 +39,18 @@ pub(super) fn let_end() {
 
 fn listen() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let (mut interrupt, mut terminate, mut hangup) = {
-        let _inside = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)
-    };
-    let wait = async move {
-        tokio::select! {
-            _ = interrupt.recv() => SignalKind::interrupt(),
-            _ = terminate.recv() => SignalKind::terminate(),
-            _ = hangup.recv() => SignalKind::hangup(),
+    let (ignored, mut ends) = (ignored(), Vec::new());
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        if ignored >> (kind.as_raw_value() - 1) & 1 == 0 {
+            let _inside = runtime.enter();
+            ends.push((kind, signal(kind)?));
         }
-    };
+    }
+    let wait = poll_fn(move |cx| {
+        let came =
+            ends.iter_mut().find_map(|(kind, signal)| signal.poll_recv(cx).is_ready().then_some(*kind));
+        came.map_or(Poll::Pending, Poll::Ready)
+    });
     let end = move || {
         let kind = runtime.block_on(wait);
         // Kept to the end, so that nothing more is made.
@@ -56,4 +60,11 @@ fn listen() -> io::Result<()> {
         process::exit(128 + kind.as_raw_value());
     };
     thread::Builder::new().name("signals".to_owned()).spawn(end).map(drop)
+}
+
+/// The signals that this process ignores, as bits from 0 on for signal 1 and those behind it. None where there is no /proc.
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

@@ -72,14 +72,20 @@ pub(super) async fn run(server: Arc<Server>, stream: Socket, stop: watch::Receiv
     }
 }
 
-async fn stopped(mut stop: watch::Receiver<bool>) {
+/// The end of the server, and before that of the time that a connection has for figures.
+async fn stopped(server: &Server, mut stop: watch::Receiver<bool>) {
     // An error means that the server itself is gone, which is no less of a stop.
-    let _ = stop.wait_for(|stop| *stop).await;
+    let stopped = stop.wait_for(|stop| *stop);
+    if server.has_figures_alone {
+        let _ = timeout(server.limits.head_timeout, stopped).await;
+    } else {
+        let _ = stopped.await;
+    }
 }
 
 /// A moment after the stop, which is enough for what was under way.
 async fn stopped_long_ago(server: &Server, stop: watch::Receiver<bool>) {
-    stopped(stop).await;
+    stopped(server, stop).await;
     sleep(server.limits.linger_timeout).await;
 }
 
@@ -107,7 +113,7 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
         // A client may close its side behind its request and wait for the answer, as `nc -N` does.
         .half_close(true)
         .serve_connection(TokioIo::new(io), service);
-    let mut stopping = pin!(stopped(stop));
+    let mut stopping = pin!(stopped(server, stop));
     let (mut stops, mut stopped_idle) = (false, false);
     let mut timer = pin!(sleep_until(Instant::now() + server.limits.head_timeout));
     let end = poll_fn(|cx| {
@@ -194,7 +200,7 @@ async fn serve_http2(server: &Arc<Server>, mut io: Watched, watch: &Arc<Watch>, 
             .keep_alive_timeout(limits.head_timeout)
             .serve_connection(TokioIo::new(io), service_fn(service(server.clone(), watch.clone())))
     );
-    let mut stopping = pin!(stopped(stop));
+    let mut stopping = pin!(stopped(server, stop));
     let mut stops = false;
     let mut timer = pin!(sleep_until(Instant::now() + limits.idle_timeout));
     poll_fn(|cx| {

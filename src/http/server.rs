@@ -112,15 +112,17 @@ impl Server {
     }
 
     /// Another that answers `/metrics`, `/healthz` and `/readyz` of this one alone, to anybody, over at most
-    /// [`Server::FIGURES_CONNECTIONS`] connections: more of them wait, with the system, and none may be idle for longer than
-    /// [`Server::FIGURES_IDLE_MAX`], so that they soon have their turn. It tells of this one that it is on its way out.
+    /// [`Server::FIGURES_CONNECTIONS`] connections: more of them wait, with the system, and none may last for longer than
+    /// [`Server::FIGURES_LIFE_MAX`] and then take as long for its answer, so that they soon have their turn. It tells of
+    /// this one that it is on its way out.
     #[must_use]
     pub fn figures(&self) -> Self {
         let limits = HttpLimits {
             connections_max: Self::FIGURES_CONNECTIONS,
             connections_per_address_max: 0,
-            head_timeout: self.limits.head_timeout.min(Self::FIGURES_IDLE_MAX),
-            idle_timeout: self.limits.idle_timeout.min(Self::FIGURES_IDLE_MAX),
+            head_timeout: self.limits.head_timeout.min(Self::FIGURES_LIFE_MAX),
+            answer_timeout: self.limits.answer_timeout.min(Self::FIGURES_LIFE_MAX),
+            idle_timeout: self.limits.idle_timeout.min(Self::FIGURES_LIFE_MAX),
             ..self.limits
         };
         Self {
@@ -134,9 +136,8 @@ impl Server {
     /// Connections that whoever asks for figures may take up.
     pub const FIGURES_CONNECTIONS: usize = 32;
 
-    /// How long one of them may take for the head of a request, and between two requests. Who scrapes waits for 10 seconds as
-    /// a rule.
-    pub const FIGURES_IDLE_MAX: Duration = Duration::from_secs(4);
+    /// How long one of them takes requests, also where they come all the time. Who scrapes waits for 10 seconds as a rule.
+    pub const FIGURES_LIFE_MAX: Duration = Duration::from_secs(4);
 
     /// Whether the server is on its way out. It still answers what comes over connections that are open.
     pub(super) fn is_draining(&self) -> bool {

@@ -25,7 +25,7 @@ pub(super) enum OutputError {
     #[error("{}: another backup is being written to it; wait for it, or name another file", .0.display())]
     Taken(PathBuf),
     /// What is to become it is not ours.
-    #[error("{}: is no file of this user's; remove it, or name another file", .0.display())]
+    #[error("{}: is no file of this user's alone; remove it, or name another file", .0.display())]
     Foreign(PathBuf),
     /// It is no name of a file.
     #[error("{}: is not the name of a file", .0.display())]
@@ -106,13 +106,15 @@ impl Output {
 /// Opens the file in the making, or one that a backup which was killed has left. It is ours alone from then on.
 fn open_part(part: &Path) -> Result<File, OutputError> {
     loop {
-        // Not through a link: whoever made it says where it leads.
-        let flags = i32::try_from(OFlags::NOFOLLOW.bits()).expect("invariant: flags of open(2) are an int");
+        // Not through a link, since whoever made it says where it leads; and nobody is waited for, as a pipe's reader is.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let flags = i32::try_from(flags.bits()).expect("invariant: flags of open(2) are an int");
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
         let out = options.open(part).map_err(at(part))?;
         let opened = out.metadata().map_err(at(part))?;
-        if !opened.is_file() || opened.uid() != geteuid().as_raw() {
+        let is_elsewhere_too = opened.nlink() > 1;
+        if !opened.is_file() || is_elsewhere_too || opened.uid() != geteuid().as_raw() {
             return Err(OutputError::Foreign(part.to_owned()));
         }
         match out.try_lock() {
@@ -221,6 +223,20 @@ mod tests {
         std::os::unix::fs::symlink(&other, directory.path().join("a.part")).unwrap();
         assert!(matches!(Output::begin(&file, false), Err(OutputError::Write { .. })));
         assert_eq!(fs::read(&other).unwrap(), b"precious");
+        fs::remove_file(directory.path().join("a.part")).unwrap();
+        fs::hard_link(&other, directory.path().join("a.part")).unwrap();
+        assert!(matches!(Output::begin(&file, false), Err(OutputError::Foreign(_))));
+        assert_eq!(fs::read(&other).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn a_pipe_where_it_is_made_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, part) = (directory.path().join("a"), directory.path().join("a.part"));
+        rustix::fs::mkfifoat(CWD, &part, rustix::fs::Mode::RWXU).unwrap();
+        assert!(matches!(Output::begin(&file, false), Err(OutputError::Write { .. })));
+        let _reader = OpenOptions::new().read(true).write(true).open(&part).unwrap();
+        assert!(matches!(Output::begin(&file, false), Err(OutputError::Foreign(_))));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Once},
 };
 
 use super::gate::Gate;
@@ -74,6 +74,8 @@ struct Before {
     /// Directories that were not there, the outermost first.
     made: Vec<PathBuf>,
     had_lock: bool,
+    /// What fails and is ended by a signal at once is not undone twice, when somebody else may have begun there.
+    restored: Arc<Once>,
 }
 
 impl Target {
@@ -106,7 +108,7 @@ impl Target {
         }
         // Once more, now that nobody else can begin. What an earlier restore left goes.
         refuse_if_not_empty(data)?;
-        let before = Before { data: data.to_owned(), made, had_lock };
+        let before = Before { data: data.to_owned(), made, had_lock, restored: Arc::new(Once::new()) };
         let target = Self { making: data.join(MAKING), _lock: lock, before };
         clear(data).map_err(at(data))?;
         Ok(target)
@@ -152,19 +154,22 @@ fn move_to_free(from: &Path, to: &Path) -> io::Result<()> {
 impl Before {
     /// Makes it so again, if the restore was not done.
     fn restore(&self) {
-        if self.data.join(FORMAT).exists() {
-            return;
-        }
-        let restore = || {
-            clear(&self.data)?;
-            if !self.had_lock {
-                fs::remove_file(self.data.join(LOCK))?;
+        self.restored.call_once(|| {
+            if let Err(error) = self.undo() {
+                eprintln!("seenby: {}: something stays behind: {error}", self.data.display());
             }
-            self.made.iter().rev().try_for_each(fs::remove_dir)
-        };
-        if let Err(error) = restore() {
-            eprintln!("seenby: {}: something stays behind: {error}", self.data.display());
+        });
+    }
+
+    fn undo(&self) -> io::Result<()> {
+        if self.data.join(FORMAT).exists() {
+            return Ok(());
         }
+        clear(&self.data)?;
+        if !self.had_lock {
+            fs::remove_file(self.data.join(LOCK))?;
+        }
+        self.made.iter().rev().try_for_each(fs::remove_dir)
     }
 }
 

@@ -79,10 +79,11 @@ impl LastBackup {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One was taken `at`, and is kept. Several may end at once, and not in the order in which they began.
-    fn note(&self, at: Timestamp) {
+    /// One was taken `at`, and is kept by `now`. Several may end at once, and not in the order in which they began. One that
+    /// is still to come was noted by a clock that has been set back.
+    fn note(&self, at: Timestamp, now: Timestamp) {
         let mut last = self.at.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_none_or(|last| last < at) {
+        if last.is_none_or(|last| last < at || now < last) {
             *last = Some(at);
             if let Err(error) = last_backup::keep(&self.data, at) {
                 tracing::warn!(%error, data = %self.data.display(), "that there was a backup is forgotten at a restart");
@@ -178,7 +179,7 @@ impl Answering {
         let mut said = [0];
         (&*stream).read_exact(&mut said)?;
         if said == [KEPT] {
-            self.last_backup.note(taken_at);
+            self.last_backup.note(taken_at, Clock::System.now());
             self.last_backup.at().into_iter().for_each(|at| self.metrics.backed_up(at));
             tracing::info!(messages, took = ?began.elapsed(), "a backup was taken");
         }
@@ -207,6 +208,23 @@ impl Answering {
                 send(&mut &*stream, b'e', error.to_string().as_bytes())?;
                 (&*stream).flush().map(|()| None)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_backup_is_the_latest_that_has_come_by_now() {
+        let data = tempfile::tempdir().unwrap();
+        let last = LastBackup::of(data.path());
+        let at = |unix_ms| Timestamp { unix_ms };
+        for (taken, now, told) in [(5, 9, 5), (3, 9, 5), (900, 901, 900), (20, 21, 20), (30, 31, 30)] {
+            last.note(at(taken), at(now));
+            let kept = LastBackup::of(data.path()).at();
+            assert_eq!((last.at(), kept), (Some(at(told)), Some(at(told))), "{taken} at {now}");
         }
     }
 }

@@ -74,8 +74,8 @@ settings! {
         /// only loopback addresses and socket files are taken.
         listen: ListenAddress = "127.0.0.1:7400";
         /// Where else to listen, as `listen` is written, for /metrics, /healthz and /readyz alone, which anybody who can connect
-        /// there may have. Over 32 connections at once; more of them wait, and one without a request for 4 seconds is closed.
-        /// On `listen`, /metrics needs an API key where there are keys.
+        /// there may have. Over 32 connections at once; more of them wait, and each is closed after 4 seconds. On `listen`,
+        /// /metrics needs an API key where there are keys.
         metrics_listen: Option<ListenAddress> = "";
     }
     "Access" {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Head, Item, NAMES_MAX, bytes::Bytes, run::read_run};
+use super::{COUNT_MAX, Head, Item, NAMES_MAX, bytes::Bytes, run::read_run};
 use crate::domain::{ConversationId, MessageId, ORDER_MAX, Order, Page, UserId};
 
 /// Where in a dump a reader is.
@@ -134,7 +134,8 @@ impl Open {
             return Err(MISPLACED);
         }
         self.has_roster = true;
-        let version = bytes.number().filter(|version| *version > 0).ok_or("a roster has no version")?;
+        let version = bytes.number().filter(|version| (1..=COUNT_MAX).contains(version));
+        let version = version.ok_or("a roster has no version, or one that none comes to")?;
         let members = bytes.set(self.slots).ok_or("the members of a roster do not read")?;
         Ok(Item::Roster { version, members })
     }

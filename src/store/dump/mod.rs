@@ -38,7 +38,8 @@
 //!   readers are slots that were given.
 //! - The orders of a conversation ascend and are at most `order_highest`; no id of a message comes twice. The sender of a
 //!   message was not asked, also where the set has the sender, and nobody has read what they were not asked.
-//! - No generation is `generation_next` or above; whoever restores begins new ones behind that.
+//! - No generation is `generation_next` or above; whoever restores begins new ones behind that. Neither that nor a roster's
+//!   version is above 2^63, so that there are numbers left to go on with.
 //! - A user that was deleted before the dump was taken is in it by no name.
 //!
 //! A dump is as confidential as the data: it has every name, and marks of users whose receipts are off. It also carries
@@ -72,6 +73,9 @@ const MAGIC: &[u8; 7] = b"seenbyD";
 /// No block is longer: a bound on what a damaged length can make a reader wait for. The longest are sets of slots and
 /// rows of a conversation: 64 audiences of a million slots are 8 MiB.
 const BLOCK_BYTES_MAX: u32 = 256 << 20;
+
+/// What is counted by one with each change comes nowhere near to this, and has as many numbers left behind it.
+const COUNT_MAX: u64 = 1 << 63;
 
 /// How many names stand in one [`Item`] at the most.
 pub const NAMES_MAX: usize = 1_024;

@@ -2,7 +2,9 @@
 
 use std::io::{self, Read};
 
-use super::{BLOCK_BYTES_MAX, DumpError, Head, Item, Label, MAGIC, VERSION, bytes::Bytes, grammar::Grammar};
+use super::{
+    BLOCK_BYTES_MAX, COUNT_MAX, DumpError, Head, Item, Label, MAGIC, VERSION, bytes::Bytes, grammar::Grammar,
+};
 
 /// Reads a dump. That it is whole is known only once [`Reader::next`] has said that it is at its end.
 #[derive(Debug)]
@@ -125,7 +127,8 @@ impl<R: Read> Reader<R> {
 fn read_info(payload: &[u8]) -> Option<(Head, Label)> {
     let mut bytes = Bytes(payload);
     let taken_at_unix_ms = bytes.number()?;
-    let (generation_next, conversations, messages) = (bytes.number()?, bytes.number()?, bytes.number()?);
+    let generation_next = bytes.number().filter(|next| *next <= COUNT_MAX)?;
+    let (conversations, messages) = (bytes.number()?, bytes.number()?);
     let etag_key = match bytes.byte()? {
         0 => None,
         1 => Some(bytes.fixed()?),

@@ -9,6 +9,7 @@ use std::{
 };
 
 use rustix::process::Signal;
+use seenby::http::Server;
 use serde_json::Value;
 
 use super::{Running, output, refused, seenby, version};
@@ -80,6 +81,24 @@ fn figures_are_told_however_many_connect_and_say_nothing() {
         command.args(["--listen", "127.0.0.1:0", "--metrics-listen", &figures, "--head-timeout", "1s"]);
     });
     let _silent: Vec<_> = (0..100).map(|_| TcpStream::connect(&figures).unwrap()).collect();
+    assert_eq!(get(&figures, "/metrics").0, 200);
+}
+
+#[test]
+fn places_for_figures_come_free_also_where_who_has_them_goes_on_asking() {
+    let figures = free_address();
+    let _running = Running::start(|command, _| {
+        command.args(["--listen", "127.0.0.1:0", "--metrics-listen", &figures, "--head-timeout", "1s"]);
+    });
+    let mut asking: Vec<_> =
+        (0..Server::FIGURES_CONNECTIONS).map(|_| TcpStream::connect(&figures).unwrap()).collect();
+    wait_for("all of them to be closed", || {
+        asking.retain_mut(|stream| {
+            let asked = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+            asked.is_ok() && matches!(stream.read(&mut [0; 1 << 10]), Ok(1..))
+        });
+        asking.is_empty().then_some(())
+    });
     assert_eq!(get(&figures, "/metrics").0, 200);
 }
 

@@ -110,3 +110,53 @@ fn a_restore_that_a_signal_ends_leaves_all_as_it_was() {
         assert_eq!(names(folder.path()), [""; 0]);
     }
 }
+
+/// As Ctrl-C does where what unpacks the backup ends of it, too.
+#[test]
+fn a_restore_whose_input_ends_with_the_signal_says_nothing_of_what_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = include_bytes!("../../golden/dump-1.seenby");
+    let data = folder.path().join("data");
+    for _ in 0..5 {
+        let mut child = Command::new(binary())
+            .args(["restore", "--data"])
+            .args([&data, Path::new("-")])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(&dump[..dump.len() - 1]).unwrap();
+        wait_for("the restore to be under way", || data.join("restore.new/FORMAT").exists().then_some(()));
+        drop(input);
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        let said = child.wait_with_output().unwrap().stderr;
+        assert!(!String::from_utf8(said).unwrap().contains("stays behind"));
+        assert_eq!(names(folder.path()), [""; 0]);
+    }
+}
+
+#[test]
+fn a_signal_that_a_command_was_started_to_ignore_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = include_bytes!("../../golden/dump-1.seenby");
+    let data = folder.path().join("data");
+    // As nohup starts it.
+    let mut child = Command::new("sh")
+        .args(["-c", "trap '' HUP; exec \"$@\"", "sh"])
+        .arg(binary())
+        .args(["restore", "--data"])
+        .args([&data, Path::new("-")])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let (last, others) = dump.split_last().unwrap();
+    input.write_all(others).unwrap();
+    wait_for("the restore to be under way", || data.join("restore.new/FORMAT").exists().then_some(()));
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    input.write_all(&[*last]).unwrap();
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(data.join("FORMAT").exists());
+}

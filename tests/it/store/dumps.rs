@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use seenby::{
-    domain::{Audience, Order},
+    domain::{Audience, Order, SlotSet},
     store::{
         Half, Read, Store,
         dump::{self, DumpError, Head, Item, Label, Reader, VERSION, Writer},
@@ -253,6 +253,24 @@ async fn a_newer_version_and_a_file_of_somebody_else_are_told_by_what_they_are()
     assert!(matches!(error, DumpError::Newer { version } if version == VERSION + 1), "{error}");
     assert!(matches!(Reader::begin(&b"PK\x03\x04 and more"[..]), Err(DumpError::NotADump)));
     assert!(matches!(Reader::begin(&b""[..]), Err(DumpError::Cut { at: 0 })));
+}
+
+/// Who counts on from there would come to the end of the numbers.
+#[test]
+fn a_dump_whose_counts_have_come_where_none_comes_is_refused() {
+    let dump = |generation_next, version| {
+        let head = Head { generation_next, conversations: 1, messages: 0 };
+        let mut writer = Writer::begin(Vec::new(), head, LABEL).unwrap();
+        writer.put(&Item::Conversation { id: conversation("c"), order_highest: None }).unwrap();
+        writer.put(&Item::Roster { version, members: SlotSet::default() }).unwrap();
+        writer.end().unwrap()
+    };
+    let most = 1 << 63;
+    assert!(read(&dump(most, most)).is_ok());
+    for (generation_next, version) in [(most + 1, 1), (u64::MAX, 1), (1, most + 1), (1, u64::MAX)] {
+        let error = read(&dump(generation_next, version)).unwrap_err();
+        assert!(matches!(error, DumpError::Damaged { .. }), "{generation_next}, {version}: {error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

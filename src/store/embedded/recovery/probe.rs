@@ -21,9 +21,10 @@ pub fn probe(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// The closest directory above that is there.
+/// The closest directory above that is there. A link that leads nowhere is in the way of one.
 fn above(path: &Path) -> &Path {
-    let above = path.ancestors().skip(1).find(|above| above.as_os_str().is_empty() || above.exists());
+    let is_there = |above: &Path| above.exists() || above.is_symlink();
+    let above = path.ancestors().find(|above| above.as_os_str().is_empty() || is_there(above));
     above.filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -55,6 +56,11 @@ mod tests {
         assert!(matches!(probe(&data), Err(OpenError::Newer { .. })));
         fs::remove_file(data.join("FORMAT")).unwrap();
         assert!(matches!(probe(&data), Err(OpenError::NotOurs { .. })));
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        for path in [&link, &link.join("below")] {
+            assert!(matches!(probe(path), Err(OpenError::Io { path, .. }) if path == link));
+        }
         fs::write(&file, "").unwrap();
         for path in [&file, &file.join("below")] {
             let Err(OpenError::Io { path: told, source }) = probe(path) else { panic!("{}", path.display()) };
