@@ -1,11 +1,11 @@
 //! A directory for what is read of a data directory that must not change; gone in the end, whichever that is.
 
 use std::{
-    env, fs, io,
-    os::unix::fs::DirBuilderExt,
+    env,
+    fs::{self, File},
+    io,
+    os::{fd::AsRawFd, unix::fs::DirBuilderExt},
     path::{Path, PathBuf},
-    thread,
-    time::Duration,
 };
 
 use crate::cli::interrupt::{self, Undo};
@@ -21,7 +21,13 @@ pub(in crate::cli) struct ScratchError {
 /// A directory among the temporary ones (in TMPDIR, or /tmp), for this user alone: the names of users go there. Nobody can
 /// guess its name, and make it first.
 #[derive(Debug)]
-pub(in crate::cli) struct Scratch(pub(in crate::cli) PathBuf);
+pub(in crate::cli) struct Scratch {
+    path: PathBuf,
+    /// The directory by what it is and not by its name: once it is removed, nobody makes it anew by opening something in it,
+    /// as sled would.
+    inside: PathBuf,
+    _held: File,
+}
 
 impl Scratch {
     pub(in crate::cli) fn make() -> Result<Self, ScratchError> {
@@ -37,24 +43,26 @@ impl Scratch {
             let doomed = path.clone();
             io::Result::Ok((path, Box::new(move || remove(&doomed)) as Undo))
         });
-        made.flatten().map(Self).map_err(|source| ScratchError { above: above.to_owned(), source })
+        let held = made.flatten().and_then(|path| Ok((File::open(&path)?, path)));
+        let (held, path) = held.map_err(|source| ScratchError { above: above.to_owned(), source })?;
+        let inside = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
+        let inside = if inside.exists() { inside } else { path.clone() };
+        Ok(Self { path, inside, _held: held })
+    }
+
+    /// Where to put files.
+    pub(in crate::cli) fn path(&self) -> &Path {
+        &self.inside
     }
 }
 
-/// How often it is looked at once more when a signal came, and after how long: whoever was about to open it makes it anew.
-const LOOKS: usize = 5;
-const LOOK_PAUSE: Duration = Duration::from_millis(10);
-
-/// Removes it while somebody may still be making files in it, who soon finds none to make them in.
+/// Removes it while somebody may still be making files in it.
 fn remove(path: &Path) {
-    for _ in 0..LOOKS {
-        while let Err(error) = fs::remove_dir_all(path) {
-            let is_going = matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound);
-            if !is_going || !path.exists() {
-                break;
-            }
+    while let Err(error) = fs::remove_dir_all(path) {
+        let is_going = matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound);
+        if !is_going || !path.exists() {
+            break;
         }
-        thread::sleep(LOOK_PAUSE);
     }
 }
 
@@ -63,7 +71,7 @@ impl Drop for Scratch {
         // Whose files have gone under it has failed by that, and has nothing to say.
         interrupt::let_end();
         // What stays behind is for the system to remove.
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
@@ -77,9 +85,11 @@ mod tests {
     fn each_has_a_name_of_its_own_and_is_its_users_alone() {
         let above = tempfile::tempdir().unwrap();
         let [one, other] = [(); 2].map(|()| Scratch::make_in(above.path()).unwrap());
-        assert_ne!(one.0, other.0);
-        assert_eq!(fs::metadata(&one.0).unwrap().permissions().mode() & 0o777, 0o700);
-        fs::write(one.0.join("a"), "").unwrap();
+        assert_ne!(one.path, other.path);
+        assert_eq!(fs::metadata(&one.path).unwrap().permissions().mode() & 0o777, 0o700);
+        fs::write(one.path().join("a"), "").unwrap();
+        remove(&other.path);
+        assert!(fs::create_dir_all(other.path().join("b")).is_err(), "nobody makes it anew");
         drop((one, other));
         assert_eq!(fs::read_dir(above.path()).unwrap().count(), 0);
     }
