@@ -1,6 +1,8 @@
 //! What 100,000 messages more take: memory and disk of seenby, memory of Valkey, for the same chats.
 //!
-//! seenby is measured by `seenby bench footprint`, once with few messages and once with many. Valkey gets the reader sets
+//! seenby is measured by `seenby bench footprint`, once with few messages and once with many, and that twice: with as much
+//! memory for pages as is the default, which that many messages do not fill, so that all that was looked at stays; and with
+//! the least that may be set, which shows what must be in memory. Valkey gets the reader sets
 //! of as many messages with as many readers: of each message first those SETBIT that make its string longer, in an
 //! order in which readers could come, and the rest at once with one SETRANGE, which leaves the string as long as the
 //! single SETBIT would.
@@ -22,6 +24,8 @@ use crate::{
 const MESSAGES: [usize; 2] = [10_000, 110_000];
 /// Of seenby's growth of memory against Valkey's, at most.
 const MEMORY_RATIO_MAX: f64 = 0.25;
+/// The least that `hot_bytes_max` may be.
+const HOT_BYTES_MAX_LEAST: &str = "16MiB";
 /// Messages that Valkey gets at a time.
 const BATCH: usize = 500;
 /// Share of the members who read a message: what `seenby bench footprint` has.
@@ -34,37 +38,41 @@ pub(crate) struct Growth {
     pub(crate) members: usize,
     /// seenby's memory, at its most while marks and pulls go over everything.
     pub(crate) seenby_resident: [u64; 2],
+    /// The same with [`HOT_BYTES_MAX_LEAST`].
+    pub(crate) seenby_resident_least: [u64; 2],
     /// What messages and marks take on seenby's disk.
     pub(crate) seenby_disk: [u64; 2],
     /// Valkey's memory, at rest.
     pub(crate) valkey_resident: Option<[u64; 2]>,
     /// seenby's growth of memory against Valkey's.
     pub(crate) memory_ratio: Option<f64>,
+    /// The same with [`HOT_BYTES_MAX_LEAST`].
+    pub(crate) memory_ratio_least: Option<f64>,
     /// seenby's growth of disk against Valkey's of memory.
     pub(crate) disk_ratio: Option<f64>,
 }
 
 /// Measures both, one after the other.
 pub(crate) fn measure(others: &Others, folder: &Path) -> Result<Growth, Box<dyn Error>> {
-    let (mut seenby_resident, mut seenby_disk) = ([0; 2], [0; 2]);
+    let (mut seenby_resident, mut seenby_resident_least, mut seenby_disk) = ([0; 2], [0; 2], [0; 2]);
     for (at, messages) in MESSAGES.into_iter().enumerate() {
         eprintln!("growth: seenby with {messages} messages");
-        let figures = footprint(messages, folder)?;
-        let of = |pointer: &str| figures.pointer(pointer).and_then(Value::as_u64).ok_or("no such figure");
-        seenby_resident[at] = of("/shapes/in-order/resident_touch")?;
-        seenby_disk[at] = of("/shapes/in-order/disk/bytes")?;
+        [seenby_resident[at], seenby_disk[at]] = footprint(messages, folder, &[])?;
+        let least = ["--", "--hot-bytes-max", HOT_BYTES_MAX_LEAST];
+        [seenby_resident_least[at], _] = footprint(messages, folder, &least)?;
     }
     let valkey_resident = others.valkey.as_ref().map(|programs| valkey(programs, folder)).transpose()?;
     let ratio = |of: [u64; 2]| valkey_resident.map(|valkey| float(growth(of)) / float(growth(valkey)));
-    let (memory_ratio, disk_ratio) = (ratio(seenby_resident), ratio(seenby_disk));
     Ok(Growth {
         messages: MESSAGES,
         members: MEMBERS,
+        memory_ratio: ratio(seenby_resident),
+        memory_ratio_least: ratio(seenby_resident_least),
+        disk_ratio: ratio(seenby_disk),
         seenby_resident,
+        seenby_resident_least,
         seenby_disk,
         valkey_resident,
-        memory_ratio,
-        disk_ratio,
     })
 }
 
@@ -72,16 +80,25 @@ fn growth([before, after]: [u64; 2]) -> u64 {
     after.saturating_sub(before)
 }
 
-fn footprint(messages: usize, folder: &Path) -> Result<Value, Box<dyn Error>> {
+/// Memory at its most, and disk, of a server with these flags.
+fn footprint(messages: usize, folder: &Path, flags: &[&str]) -> Result<[u64; 2], Box<dyn Error>> {
     let json = folder.join("footprint.json");
     let mut command = Command::new(env!("CARGO_BIN_EXE_seenby"));
     command.args(["bench", "footprint", "--shape", "in-order", "--messages", &messages.to_string()]);
-    command.args(["--members", &MEMBERS.to_string()]).arg("--within").arg(folder).arg("--json").arg(&json);
+    command
+        .args(["--members", &MEMBERS.to_string()])
+        .arg("--within")
+        .arg(folder)
+        .arg("--json")
+        .arg(&json)
+        .args(flags);
     let run = command.output()?;
     if !run.status.success() {
         return Err(format!("seenby bench footprint: {}", String::from_utf8_lossy(&run.stderr)).into());
     }
-    Ok(serde_json::from_slice(&fs::read(json)?)?)
+    let figures: Value = serde_json::from_slice(&fs::read(json)?)?;
+    let of = |pointer: &str| figures.pointer(pointer).and_then(Value::as_u64).ok_or("no such figure");
+    Ok([of("/shapes/in-order/resident_touch")?, of("/shapes/in-order/disk/bytes")?])
 }
 
 fn valkey(programs: &Path, folder: &Path) -> Result<[u64; 2], Box<dyn Error>> {
@@ -155,6 +172,8 @@ impl Growth {
             );
         };
         line("seenby, resident at most", self.seenby_resident, self.memory_ratio);
+        let least = format!("  of {HOT_BYTES_MAX_LEAST} for pages");
+        line(&least, self.seenby_resident_least, self.memory_ratio_least);
         line("seenby, disk", self.seenby_disk, self.disk_ratio);
         if let Some(valkey) = self.valkey_resident {
             line("Valkey, resident", valkey, None);

@@ -67,6 +67,10 @@ struct Options {
     #[arg(long, value_name = "PART")]
     only: Vec<Part>,
 
+    /// Fail if a request takes other than the known count of instructions; needs them measured
+    #[arg(long)]
+    hold: bool,
+
     /// Live messages that curves go up to; ten million take a quarter of an hour
     #[arg(long, value_name = "COUNT", default_value_t = 1_000_000)]
     live_max: usize,
@@ -95,7 +99,11 @@ fn main() -> ExitCode {
     let outcome = match args.first().map(String::as_str) {
         Some(bare::FLAG) => bare::serve(args.get(1).map_or("", String::as_str)),
         _ if args.iter().any(|arg| arg == "--bench") => {
-            compare(&Options::parse()).map(|report| report.print())
+            let options = Options::parse();
+            compare(&options).and_then(|report| {
+                report.print();
+                if options.hold { Ok(report.hold()?) } else { Ok(()) }
+            })
         }
         None => smoke(),
         // Whoever lists or runs tests by name wants none of this.
@@ -118,6 +126,7 @@ fn smoke() -> Result<(), Box<dyn Error>> {
         rounds: 1,
         seconds: 0.1,
         only: vec![Part::Pulls, Part::Marks],
+        hold: false,
         out: Some(out.path().to_owned()),
         within: None,
         live_max: 0,
@@ -143,7 +152,7 @@ fn compare(options: &Options) -> Result<Report, Box<dyn Error>> {
     }
     let (mut works, mut rounds) = (Vec::new(), Vec::new());
     if options.has(Part::Pulls) || options.has(Part::Marks) {
-        let servers = Servers::start(&options.others, folder.path(), Vec::new())?;
+        let servers = Servers::start(&options.others, folder.path(), Vec::new(), &[])?;
         eprintln!("setting up");
         works = runtime.block_on(work::prepare(&servers, options))?;
         for round in 0..usize::from(options.rounds) {

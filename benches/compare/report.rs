@@ -122,6 +122,11 @@ impl Report {
         storm.iter().for_each(Storm::print);
     }
 
+    /// Holds the counts of instructions to what is known.
+    pub(crate) fn hold(&self) -> Result<(), String> {
+        instructions::check(&self.once.instructions)
+    }
+
     fn print_sides(&self) {
         println!(
             "Medians of {} rounds, {CONNECTIONS} connections, one request in flight on each.",

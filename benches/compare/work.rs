@@ -164,8 +164,9 @@ impl Servers {
         others: &Others,
         folder: &Path,
         under: Vec<OsString>,
+        flags: &[&str],
     ) -> Result<Self, Box<dyn Error>> {
-        let seenby = Arc::new(Server::seenby(folder, &under, &[])?);
+        let seenby = Arc::new(Server::seenby(folder, &under, flags)?);
         let valkey = others.valkey.as_ref().map(|programs| Server::valkey(programs, folder)).transpose()?;
         let postgres =
             others.postgres.as_ref().map(|programs| Server::postgres(programs, folder)).transpose()?;

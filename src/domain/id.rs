@@ -38,10 +38,15 @@ fn check(text: &str) -> Result<(), IdError> {
         "" => Err(IdError::Empty),
         "." | ".." => Err(IdError::Dots),
         _ if text.len() > ID_BYTES_MAX => Err(IdError::TooLong),
-        // `char::is_control` is the category Cc: exactly the two ranges above.
-        _ if text.chars().any(char::is_control) => Err(IdError::Control),
+        _ if has_control(text) => Err(IdError::Control),
         _ => Ok(()),
     }
+}
+
+/// Whether one of its characters is of the category Cc, which is exactly U+0000-1F and U+007F-9F.
+fn has_control(text: &str) -> bool {
+    // Nearly all ids are of ASCII, which need not be decoded.
+    text.bytes().any(|byte| !matches!(byte, b' '..=b'~')) && text.chars().any(char::is_control)
 }
 
 macro_rules! id {

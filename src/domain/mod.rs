@@ -3,6 +3,7 @@
 //! Pure: `std` only, no I/O, no clock, no async. Whatever depends on the time is told it as a [`Timestamp`].
 //! Read in the order of the modules below; `page` is where a mark ends up.
 
+mod base64url;
 mod hidden;
 mod id;
 mod limits;
@@ -13,6 +14,7 @@ mod position;
 mod pull;
 mod retention;
 mod roster;
+mod sip;
 mod slot;
 mod viewer;
 
@@ -30,5 +32,6 @@ pub(crate) use pull::mix;
 pub use pull::{Etag, EtagKey, Named, Receipts};
 pub use retention::{ExpiresAt, Retention, Timestamp};
 pub use roster::{Members, RosterChange};
+pub(crate) use sip::{SipKey, sip13};
 pub use slot::{Slot, SlotSet};
 pub use viewer::{Role, Viewer, Visibility};

@@ -65,20 +65,14 @@ pub(super) fn json(body: &impl Serialize) -> Outcome {
     json_with(StatusCode::OK, body)
 }
 
-/// 200 with a JSON body of about so many bytes: room for them is made once.
-pub(super) fn json_of(body: &impl Serialize, bytes: usize) -> Outcome {
-    let mut text = Vec::with_capacity(bytes);
-    serde_json::to_writer(&mut text, body).map_err(Failure::internal)?;
-    Ok(with_type(StatusCode::OK, JSON, text))
-}
-
 /// A JSON body under another status.
 pub(super) fn json_with(status: StatusCode, body: &impl Serialize) -> Outcome {
     let bytes = serde_json::to_vec(body).map_err(Failure::internal)?;
     Ok(with_type(status, JSON, bytes))
 }
 
-const JSON: &str = "application/json";
+/// The type of JSON bodies.
+pub(super) const JSON: &str = "application/json";
 
 /// 204.
 pub(super) fn no_content() -> Response<Content> {

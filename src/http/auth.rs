@@ -18,7 +18,11 @@ use crate::{
 };
 
 /// Who sends a request.
-pub(super) fn caller(keys: &Keyring, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Failure> {
+pub(super) fn caller(
+    keys: &Keyring,
+    headers: &HeaderMap,
+    now: impl FnOnce() -> Timestamp,
+) -> Result<Caller, Failure> {
     if !keys.is_closed() {
         return Ok(Caller::Anybody);
     }
@@ -30,7 +34,7 @@ pub(super) fn caller(keys: &Keyring, headers: &HeaderMap, now: Timestamp) -> Res
     let credential = credential.ok_or_else(|| {
         unauthenticated("'Authorization' is not of the form 'Bearer' and an API key or a user token")
     })?;
-    keys.caller(credential, now).map_err(|rejection| unauthenticated(rejection.to_string()))
+    keys.caller(credential, now()).map_err(|rejection| unauthenticated(rejection.to_string()))
 }
 
 /// A caller, and what it showed: for those who are served for long.
@@ -52,7 +56,7 @@ impl Shown {
 
     /// Whether it would be let in now as the same: a token ends, and keys are replaced.
     pub(super) fn is_good(&self, now: Timestamp) -> bool {
-        caller(&self.keys, &self.credential, now).is_ok_and(|caller| caller == self.caller)
+        caller(&self.keys, &self.credential, || now).is_ok_and(|caller| caller == self.caller)
     }
 }
 

@@ -3,7 +3,12 @@
 //! What a body's fields mean is for the family of the call. Here a body that is not JSON is told apart from one
 //! of the wrong shape, and the field at fault is named.
 
-use std::{future::poll_fn, pin::Pin, sync::Arc};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+};
 
 use bytes::{Bytes, BytesMut};
 use hyper::{
@@ -61,13 +66,33 @@ pub(super) async fn collect(
     budget: &BodyBudget,
     version: Version,
 ) -> Result<Collected, Failure> {
-    tokio::time::timeout(limits.body_timeout, collect_all(body, limits, budget, version))
-        .await
-        .unwrap_or_else(|_| {
-            let detail =
-                format!("the body was not there within {}", humantime::format_duration(limits.body_timeout));
-            Err(Failure::over(Limit::BodyTime, Code::TooSlow, detail).closes())
-        })
+    let mut collecting = pin!(collect_all(body, limits, budget, version));
+    if let Some(collected) = looked_twice(collecting.as_mut()).await {
+        return collected;
+    }
+    tokio::time::timeout(limits.body_timeout, collecting).await.unwrap_or_else(|_| {
+        let detail =
+            format!("the body was not there within {}", humantime::format_duration(limits.body_timeout));
+        Err(Failure::over(Limit::BodyTime, Code::TooSlow, detail).closes())
+    })
+}
+
+/// What comes of `future` if it is ready when it is asked for the second time, in the task's next turn: hyper reads a body
+/// only once it has been asked for, so one that came with its head is there then, and needs no timer.
+async fn looked_twice<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    let mut looks = 0;
+    poll_fn(|cx| {
+        looks += 1;
+        match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if looks == 2 => Poll::Ready(None),
+            Poll::Pending => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    })
+    .await
 }
 
 async fn collect_all(

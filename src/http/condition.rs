@@ -39,12 +39,13 @@ mod tests {
     use crate::domain::{ConversationId, EtagKey, Generation, MessageId, Named, Receipts};
 
     fn etag(read: u32) -> Etag {
+        let (conversation, message) = (ConversationId::new("c").unwrap(), MessageId::new("m").unwrap());
         let named = Named {
-            conversation: ConversationId::new("c").unwrap(),
-            message: MessageId::new("m").unwrap(),
+            conversation: &conversation,
+            message: &message,
             receipts: Some(Receipts { generation: Generation(1), read, of: 9, marks: read, hidden: 0 }),
         };
-        Etag::of(&[named], EtagKey::default())
+        Etag::of(std::iter::once(named), 1, EtagKey::default())
     }
 
     fn headers(fields: &[&str]) -> HeaderMap {

@@ -4,7 +4,15 @@
 //! HTTP/1.1 and prior-knowledge HTTP/2 share the port and are told apart by the first 24 bytes. All waiting here
 //! has an end. Knows no route; `exchange` is where a request goes, `watch` is what the deadlines are read from.
 
-use std::{convert::Infallible, future::poll_fn, io, pin::Pin, pin::pin, sync::Arc, task::Poll};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    io,
+    pin::Pin,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use bytes::{Bytes, BytesMut};
 use hyper::{
@@ -17,7 +25,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::watch,
-    task::yield_now,
+    task::{coop::unconstrained, yield_now},
     time::{Instant, Sleep, sleep, sleep_until, timeout, timeout_at},
 };
 
@@ -113,16 +121,20 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
         // A client may close its side behind its request and wait for the answer, as `nc -N` does.
         .half_close(true)
         .serve_connection(TokioIo::new(io), service);
-    let mut stopping = pin!(stopped(server, stop));
+    let stopping = pin!(stopped(server, stop.clone()));
+    let timer = pin!(sleep_until(Instant::now() + server.limits.head_timeout));
+    let (mut stopping, mut timer) = (Beside::new(stopping), Beside::new(timer));
     let (mut stops, mut stopped_idle) = (false, false);
-    let mut timer = pin!(sleep_until(Instant::now() + server.limits.head_timeout));
     let end = poll_fn(|cx| {
         watch.begin_turn(cx);
         // Before the stop: told of it, hyper closes a connection of which it has read nothing yet.
         if let Poll::Ready(done) = Pin::new(&mut connection).poll(cx) {
             return Poll::Ready(End::Done(done));
         }
-        if !stops && stopping.as_mut().poll(cx).is_ready() {
+        // Without its sender there is no server either. A connection for figures alone also stops by its own time.
+        let has_come = || server.has_figures_alone || stop.has_changed().unwrap_or(true);
+        let may_stop = !stops && (!stopping.is_asked(cx) || has_come());
+        if may_stop && stopping.ask(cx).is_ready() {
             stops = true;
             watch.leave_by(Instant::now() + server.limits.linger_timeout);
             stopped_idle = matches!(watch.phase(), Phase::Opened | Phase::Idle);
@@ -131,7 +143,7 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
                 return Poll::Ready(End::Done(done));
             }
         }
-        poll_deadline(server, watch, timer.as_mut(), cx).map(|()| {
+        poll_deadline(server, watch, &mut timer, cx).map(|()| {
             cut_streams(server, watch, stops);
             End::TimedOut
         })
@@ -152,23 +164,54 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
     }
 }
 
+/// Something that a connection waits for beside what moves on it. It is asked anew only once it may have come: to ask at
+/// each turn takes as long as what many a turn is for.
+struct Beside<F> {
+    waits_for: F,
+    /// Who is woken by it.
+    waker: Option<Waker>,
+}
+
+impl<F: Future + Unpin> Beside<F> {
+    fn new(waits_for: F) -> Self {
+        Self { waits_for, waker: None }
+    }
+
+    /// Whether it was asked for `cx`, who is woken then.
+    fn is_asked(&self, cx: &Context<'_>) -> bool {
+        self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()))
+    }
+
+    fn ask(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
+        if !self.is_asked(cx) {
+            self.waker = Some(cx.waker().clone());
+        }
+        // One that is not heard since the task has done enough for one turn would wake nobody.
+        Pin::new(&mut unconstrained(&mut self.waits_for)).poll(cx)
+    }
+}
+
 /// Whether the connection's deadline has passed. The timer is set anew only where it would ring too late, so
 /// that a busy connection costs none.
 fn poll_deadline(
     server: &Server,
     watch: &Watch,
-    mut timer: Pin<&mut Sleep>,
-    cx: &mut std::task::Context<'_>,
+    timer: &mut Beside<Pin<&mut Sleep>>,
+    cx: &mut Context<'_>,
 ) -> Poll<()> {
     loop {
         let Some(due) = watch.deadline(&server.limits) else { return Poll::Pending };
-        if due < timer.deadline() || timer.is_elapsed() {
+        let rings = timer.waits_for.deadline();
+        let has_rung = timer.waits_for.is_elapsed();
+        if due < rings || has_rung {
             if due <= Instant::now() {
                 return Poll::Ready(());
             }
-            timer.as_mut().reset(due);
+            timer.waits_for.as_mut().reset(due);
+        } else if timer.is_asked(cx) {
+            return Poll::Pending;
         }
-        if timer.as_mut().poll(cx).is_pending() {
+        if timer.ask(cx).is_pending() {
             return Poll::Pending;
         }
     }
@@ -202,7 +245,8 @@ async fn serve_http2(server: &Arc<Server>, mut io: Watched, watch: &Arc<Watch>, 
     );
     let mut stopping = pin!(stopped(server, stop));
     let mut stops = false;
-    let mut timer = pin!(sleep_until(Instant::now() + limits.idle_timeout));
+    let timer = pin!(sleep_until(Instant::now() + limits.idle_timeout));
+    let mut timer = Beside::new(timer);
     poll_fn(|cx| {
         watch.begin_turn(cx);
         if !stops && stopping.as_mut().poll(cx).is_ready() {
@@ -213,7 +257,7 @@ async fn serve_http2(server: &Arc<Server>, mut io: Watched, watch: &Arc<Watch>, 
         if connection.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        poll_deadline(server, watch, timer.as_mut(), cx).map(|()| cut_streams(server, watch, stops))
+        poll_deadline(server, watch, &mut timer, cx).map(|()| cut_streams(server, watch, stops))
     })
     .await;
     watch.leave_line();
@@ -235,7 +279,7 @@ type Answered = Pin<Box<dyn Future<Output = Result<Response<Sealed>, Infallible>
 fn service(server: Arc<Server>, watch: Arc<Watch>) -> impl Fn(Request<Incoming>) -> Answered {
     move |request| {
         let (server, in_flight) = (server.clone(), watch.request());
-        Box::pin(async move { Ok(exchange::answer(server, request, in_flight).await) })
+        Box::pin(exchange::answer(server, request, in_flight))
     }
 }
 

@@ -3,7 +3,7 @@
 //! The order is part of the contract: 404 and 405, then 401 and 403, 429, 413, 415, 400. A call's own checks are in the
 //! file of its family.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use hyper::{
     HeaderMap, Method, Request, Response, Version,
@@ -48,7 +48,7 @@ pub(super) struct Exchange<'a> {
     pub(super) caller: Caller,
     /// When the whole request was there.
     pub(super) now: Timestamp,
-    ids: Ids,
+    ids: Ids<'a>,
 }
 
 impl Exchange<'_> {
@@ -111,7 +111,7 @@ pub(super) async fn answer(
     server: Arc<Server>,
     request: Request<Incoming>,
     in_flight: InFlight,
-) -> Response<Sealed> {
+) -> Result<Response<Sealed>, Infallible> {
     let id = server.request_ids.next();
     let (head, body) = request.into_parts();
     let found = find(&server, &head);
@@ -133,11 +133,11 @@ pub(super) async fn answer(
     let status = response.status().as_u16();
     let took = trail.end(status, response.body().bytes().len());
     server.metrics.answered(trail.route, status, took);
-    answer::seal(response, &head.method, in_flight, held)
+    Ok(answer::seal(response, &head.method, in_flight, held))
 }
 
 /// The demo has what the table of routes has not, and a listener of its own for figures has little of it.
-fn find(server: &Server, head: &Parts) -> Found {
+fn find<'h>(server: &Server, head: &'h Parts) -> Found<'h> {
     let path = head.uri.path();
     if server.has_figures_alone && !health::FIGURES.contains(&path) {
         return Found::Nothing;
@@ -152,7 +152,7 @@ fn find(server: &Server, head: &Parts) -> Found {
 async fn in_turn(
     server: &Server,
     head: &Parts,
-    found: Found,
+    found: Found<'_>,
     body: Incoming,
     (in_flight, trail): (&InFlight, &mut Trail),
 ) -> Outcome {
@@ -208,7 +208,13 @@ pub(super) fn head_too_large(bytes_max: usize) -> Failure {
     Failure::over(Limit::Head, Code::HeaderTooLarge, detail)
 }
 
-async fn dispatch(server: &Server, head: &Parts, found: Found, body: Incoming, trail: &mut Trail) -> Outcome {
+async fn dispatch(
+    server: &Server,
+    head: &Parts,
+    found: Found<'_>,
+    body: Incoming,
+    trail: &mut Trail,
+) -> Outcome {
     let (route, ids) = match found {
         Found::Route(route, ids) => (route, ids),
         Found::File(file) => return Ok(demo::answer(file)),
@@ -245,14 +251,14 @@ fn authorize(
     server: &Server,
     head: &Parts,
     route: &Route,
-    ids: &Ids,
+    ids: &Ids<'_>,
     trail: &mut Trail,
 ) -> Result<Caller, Failure> {
     if route.access == Access::Open {
         trail.called_by(&Caller::Anybody);
         return Ok(Caller::Anybody);
     }
-    let caller = auth::caller(&server.keys, &head.headers, server.clock.now())?;
+    let caller = auth::caller(&server.keys, &head.headers, || server.clock.now())?;
     trail.called_by(&caller);
     if matches!(caller, Caller::Anybody) && !head.method.is_safe() && !server.cors.lets_in(head) {
         let detail = "a page of another origin may not change anything where there are no keys; --cors-origin lets it in";
@@ -272,7 +278,7 @@ fn authorize(
 pub(super) async fn carry_out(
     server: &Server,
     head: &Parts,
-    (route, ids): (&Route, Ids),
+    (route, ids): (&Route, Ids<'_>),
     caller: Caller,
     body: Collected,
 ) -> Outcome {

@@ -53,10 +53,14 @@ pub(super) fn id<I: Id>(place: Place, field: &str, text: &str) -> Result<I, Fail
 
 /// A list of ids.
 pub(super) fn ids<I: Id>(place: Place, field: &str, texts: &[String]) -> Result<Vec<I>, Failure> {
-    let read = |(at, text): (usize, &String)| {
-        I::read(text).map_err(|error| Failure::new(Code::BadId, format!("'{place}{field}[{at}]': {error}")))
-    };
-    texts.iter().enumerate().map(read).collect()
+    // Not collected: a list of what may fail would grow one step after the other.
+    let mut ids = Vec::with_capacity(texts.len());
+    for (at, text) in texts.iter().enumerate() {
+        let id = I::read(text)
+            .map_err(|error| Failure::new(Code::BadId, format!("'{place}{field}[{at}]': {error}")))?;
+        ids.push(id);
+    }
+    Ok(ids)
 }
 
 /// Refuses a list that is too long.

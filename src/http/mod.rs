@@ -52,6 +52,7 @@ mod openapi;
 mod receipts;
 mod stream;
 mod users;
+mod written;
 
 #[doc(hidden)]
 pub mod fuzzing;

@@ -21,31 +21,62 @@ pub(super) struct Parameter {
 }
 
 /// The parameters of a request, decoded: mostly what stands there already, which is not copied.
-#[derive(Debug, Default)]
-pub(super) struct Query<'a>(Vec<(&'static str, Cow<'a, str>)>);
+#[derive(Debug)]
+pub(super) struct Query<'a> {
+    known: &'static [Parameter],
+    /// The place of each among those that are known, and its value.
+    given: Vec<(usize, Cow<'a, str>)>,
+}
 
 impl<'a> Query<'a> {
     /// Reads a query that may have these parameters.
-    pub(super) fn parse(text: Option<&'a str>, known: &[Parameter]) -> Result<Self, Failure> {
-        let mut query = Self::default();
-        for pair in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decoded(name, true)
-                .ok_or_else(|| bad("a parameter's name is not percent-encoded UTF-8".to_owned()))?;
-            let Some(parameter) = known.iter().find(|parameter| parameter.name == name) else {
-                return Err(bad(format!("there is no parameter '{}' here", shown(&name))));
-            };
-            let Some(value) = decoded(value, true) else {
-                let detail = format!("the parameter '{name}' is not percent-encoded UTF-8");
-                let code = if parameter.is_id { Code::BadId } else { Code::BadRequest };
-                return Err(Failure::new(code, detail));
-            };
-            if !parameter.repeats && query.one(parameter.name).is_some() {
-                return Err(bad(format!("the parameter '{name}' stands there twice")));
+    pub(super) fn parse(text: Option<&'a str>, known: &'static [Parameter]) -> Result<Self, Failure> {
+        let mut rest = text.unwrap_or_default();
+        // Most pairs of a long query are of a few bytes, an id each.
+        let mut query = Self { known, given: Vec::with_capacity(1 + rest.len() / 12) };
+        while !rest.is_empty() {
+            let mut is_plain = true;
+            let end = rest.bytes().position(|byte| {
+                is_plain &= !matches!(byte, b'%' | b'+');
+                byte == b'&'
+            });
+            let (pair, after) = rest.split_at(end.unwrap_or(rest.len()));
+            rest = after.get(1..).unwrap_or_default();
+            if !pair.is_empty() {
+                query.take(pair, is_plain)?;
             }
-            query.0.push((parameter.name, value));
         }
         Ok(query)
+    }
+
+    fn take(&mut self, pair: &'a str, is_plain: bool) -> Result<(), Failure> {
+        let mut known = self.known.iter().enumerate();
+        let plain = |(at, parameter): (usize, &Parameter)| {
+            let value = pair.strip_prefix(parameter.name)?.strip_prefix('=')?;
+            Some((at, value.into()))
+        };
+        let found = if is_plain { known.find_map(plain) } else { None };
+        let (at, value) = found.map_or_else(|| self.decode(pair), Ok)?;
+        let Parameter { name, repeats, .. } = self.known[at];
+        if !repeats && self.given.iter().any(|(given, _)| *given == at) {
+            return Err(bad(format!("the parameter '{name}' stands there twice")));
+        }
+        self.given.push((at, value));
+        Ok(())
+    }
+
+    fn decode(&self, pair: &'a str) -> Result<(usize, Cow<'a, str>), Failure> {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = decoded(name, true)
+            .ok_or_else(|| bad("a parameter's name is not percent-encoded UTF-8".to_owned()))?;
+        let Some(at) = self.known.iter().position(|parameter| parameter.name == name) else {
+            return Err(bad(format!("there is no parameter '{}' here", shown(&name))));
+        };
+        let value = decoded(value, true).ok_or_else(|| {
+            let detail = format!("the parameter '{name}' is not percent-encoded UTF-8");
+            Failure::new(if self.known[at].is_id { Code::BadId } else { Code::BadRequest }, detail)
+        })?;
+        Ok((at, value))
     }
 
     /// The value of a parameter that does not repeat.
@@ -54,8 +85,14 @@ impl<'a> Query<'a> {
     }
 
     /// The values of a parameter, in their order.
-    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.as_ref())
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> + Clone {
+        let asked = self.known.iter().position(|parameter| parameter.name == name);
+        self.given.iter().filter(move |(at, _)| Some(*at) == asked).map(|(_, value)| value.as_ref())
+    }
+
+    /// Bytes of all values together.
+    pub(super) fn bytes(&self) -> usize {
+        self.given.iter().map(|(_, value)| value.len()).sum()
     }
 
     /// `limit`: 1 to `most`, `default` if left out.

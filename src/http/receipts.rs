@@ -18,13 +18,12 @@ use super::{
     exchange::Exchange,
     fields::{self, Place},
     problem::Failure,
+    written,
 };
 use crate::{
     domain::{ConversationId, Etag, MessageId, Named, Pace, Refusal},
     receipts::{Half, ReadersWanted, Screen},
-    wire::{
-        Code, Poll, PullResponse, QueryReceipts, QueryRequest, QueryResponse, ReadersResponse, ReceiptsEntry,
-    },
+    wire::{Code, Poll, QueryReceipts, QueryRequest, QueryResponse, ReadersResponse},
 };
 
 /// What an answer depends on beside the request's target.
@@ -34,6 +33,7 @@ pub(super) const VARY_BY_CALLER: HeaderValue = HeaderValue::from_static("Authori
 pub(super) async fn pull(exchange: &Exchange<'_>) -> Outcome {
     let conversation = exchange.conversation()?;
     let messages = screen(exchange)?;
+    let count = messages.len();
     let only_changed = match exchange.query.one("changed") {
         None => false,
         Some("1") => true,
@@ -41,25 +41,32 @@ pub(super) async fn pull(exchange: &Exchange<'_>) -> Outcome {
     };
     let screen =
         exchange.ledger().pull(vec![(conversation, messages)], &exchange.viewer(), exchange.now).await?;
-    let etag = screen.etag.to_string();
-    let unchanged = condition::is_current(exchange.headers, &etag);
+    let etag = screen.etag.quoted();
+    let unchanged = condition::is_current(exchange.headers, etag.trim_matches('"'));
     exchange.server.metrics.pulled(unchanged);
     let (mut response, cache) = if unchanged {
-        (not_modified(), cache_control(&screen))
+        (not_modified(), cache_control(&screen)?)
     } else if only_changed {
         // What the client has is read here only: nothing else asks what of it has changed.
         let earlier = condition::earlier(exchange.headers);
         let changed = screen.changed_since(earlier.as_ref());
-        (answer::json(&pull_shape(changed, screen.poll))?, "no-store".to_owned())
+        (pulled(changed, screen.poll, 0), HeaderValue::from_static("no-store"))
     } else {
-        let shape = pull_shape(screen.named.iter(), screen.poll);
-        (answer::json_of(&shape, shape_bytes(&screen.named))?, cache_control(&screen))
+        let bytes = written::bytes_beside_ids(count) + exchange.query.bytes();
+        (pulled(screen.named(), screen.poll, bytes), cache_control(&screen)?)
     };
     let headers = response.headers_mut();
-    headers.insert(ETAG, header(&format!("\"{etag}\""))?);
-    headers.insert(CACHE_CONTROL, header(&cache)?);
+    headers.insert(ETAG, header(etag.into())?);
+    headers.insert(CACHE_CONTROL, cache);
     headers.insert(VARY, VARY_BY_CALLER);
     Ok(response)
+}
+
+/// An answer of about so many bytes: room for them is made once.
+fn pulled<'a>(named: impl Iterator<Item = Named<'a>>, poll: Option<Pace>, bytes: usize) -> Response<Content> {
+    let mut text = Vec::with_capacity(bytes);
+    written::push_pull(&mut text, named, poll);
+    answer::text(answer::JSON, text)
 }
 
 /// The messages that the query names: 1 to 100, each once.
@@ -93,40 +100,16 @@ fn not_modified() -> Response<Content> {
 }
 
 /// How long a client's own cache may answer for the server: until the next pull, if there is one.
-fn cache_control(screen: &Screen) -> String {
-    match screen.poll {
-        Some(pace) => format!("private, max-age={}", pace.every_ms / 1000),
-        None => "private, no-cache".to_owned(),
-    }
+fn cache_control(screen: &Screen) -> Result<HeaderValue, Failure> {
+    let Some(pace) = screen.poll else { return Ok(HeaderValue::from_static("private, no-cache")) };
+    let mut text = Vec::with_capacity(32);
+    text.extend_from_slice(b"private, max-age=");
+    written::push_number(&mut text, pace.every_ms / 1000);
+    header(text.into())
 }
 
-fn header(text: &str) -> Result<HeaderValue, Failure> {
-    HeaderValue::from_str(text).map_err(Failure::internal)
-}
-
-/// What is known of these messages, and how to go on.
-pub(super) fn pull_shape<'a>(named: impl IntoIterator<Item = &'a Named>, poll: Option<Pace>) -> PullResponse {
-    PullResponse {
-        receipts: named
-            .into_iter()
-            .map(|named| ReceiptsEntry {
-                message: named.message.to_string(),
-                read: named.receipts.map(|receipts| receipts.read),
-                of: named.receipts.map(|receipts| receipts.of),
-                code: named.receipts.is_none().then_some(Code::UnknownMessage),
-            })
-            .collect(),
-        poll: poll.map(poll_shape),
-    }
-}
-
-/// About how many bytes the shape of a pull has as JSON.
-fn shape_bytes(named: &[Named]) -> usize {
-    /// `{"receipts":[],"poll":{"every_ms":10000,"for_ms":20000}}`
-    const ALL: usize = 64;
-    /// `{"message":"","read":100000,"of":100000},`
-    const ENTRY: usize = 48;
-    ALL + named.iter().map(|named| ENTRY + named.message.as_str().len()).sum::<usize>()
+fn header(text: Bytes) -> Result<HeaderValue, Failure> {
+    HeaderValue::from_maybe_shared(text).map_err(Failure::internal)
 }
 
 fn poll_shape(pace: Pace) -> Poll {
@@ -178,7 +161,7 @@ fn query_pulls(exchange: &Exchange<'_>, request: &QueryRequest) -> Result<Pulls,
     Ok(pulls)
 }
 
-fn query_shape(named: &Named) -> QueryReceipts {
+fn query_shape(named: Named<'_>) -> QueryReceipts {
     QueryReceipts {
         conversation: named.conversation.to_string(),
         message: named.message.to_string(),

@@ -57,6 +57,18 @@ pub(super) enum Verb {
 }
 
 impl Verb {
+    /// What a method asks for; none if no row has it.
+    fn asked(method: &Method) -> Option<Self> {
+        match *method {
+            Method::GET | Method::HEAD => Some(Self::Get),
+            Method::PUT => Some(Self::Put),
+            Method::POST => Some(Self::Post),
+            Method::PATCH => Some(Self::Patch),
+            Method::DELETE => Some(Self::Delete),
+            _ => None,
+        }
+    }
+
     /// The method as it travels.
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -251,14 +263,17 @@ pub(super) static TABLE: &[Route] = &[
     },
 ];
 
-/// The ids of a path, in their order; none where a segment is not percent-encoded UTF-8.
-pub(super) type Ids = Vec<Option<String>>;
+/// Ids that a path has at the most.
+pub(super) const IDS_MAX: usize = 2;
+
+/// The ids of a path, in their order; none where a segment is not percent-encoded UTF-8, and behind the last.
+pub(super) type Ids<'p> = [Option<Cow<'p, str>>; IDS_MAX];
 
 /// What a method and a path come to.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum Found<'p> {
     /// A call.
-    Route(&'static Route, Ids),
+    Route(&'static Route, Ids<'p>),
     /// A file of the demo, which is not in the table.
     File(&'static File),
     /// A path that exists, and the methods it has.
@@ -268,39 +283,36 @@ pub(super) enum Found {
 }
 
 /// Looks up a call. `HEAD` is `GET`; whether `OPTIONS` is a success is for the caller to say.
-pub(super) fn find(method: &Method, path: &str) -> Found {
-    let asked = if *method == Method::HEAD { Method::GET.as_str() } else { method.as_str() };
-    let Some(path) = path.strip_prefix('/') else { return Found::Nothing };
-    let mut same_path: Option<&'static str> = None;
-    for route in TABLE {
-        if same_path == Some(route.path) && route.method.as_str() != asked {
-            continue;
-        }
-        if fits(route.path, path) {
-            if route.method.as_str() == asked {
-                return Found::Route(route, ids(route.path, path));
-            }
-            same_path = Some(route.path);
+pub(super) fn find<'p>(method: &Method, path: &'p str) -> Found<'p> {
+    let asked = Verb::asked(method);
+    for route in TABLE.iter().filter(|route| Some(route.method) == asked) {
+        if let Some(segments) = fits(route.path, path) {
+            return Found::Route(route, segments.map(|segment| decoded(segment?, false)));
         }
     }
-    same_path.map_or(Found::Nothing, |path| Found::Methods(path, allow(path)))
+    let same_path = TABLE.iter().find(|route| fits(route.path, path).is_some());
+    same_path.map_or(Found::Nothing, |route| Found::Methods(route.path, allow(route.path)))
 }
 
-/// Whether a path is that of a template. Both come without decoding: literal segments are compared as sent.
-fn fits(template: &str, path: &str) -> bool {
-    let mut segments = path.split('/');
-    template[1..]
-        .split('/')
-        .all(|known| segments.next().is_some_and(|segment| known.starts_with('{') || known == segment))
-        && segments.next().is_none()
+/// What stands in a path where a template has its braces; none if the path is not that of the template. Both come without
+/// decoding: what is literal is compared as sent.
+fn fits<'p>(template: &str, path: &'p str) -> Option<[Option<&'p str>; IDS_MAX]> {
+    let mut segments = [None; IDS_MAX];
+    let (mut template, mut path) = (template, path);
+    for segment in &mut segments {
+        let Some((literal, named)) = before(template, b'{') else { break };
+        path = path.strip_prefix(literal)?;
+        let (id, rest) = path.split_at(before(path, b'/').map_or(path.len(), |(id, _)| id.len()));
+        *segment = Some(id);
+        (template, path) = (before(named, b'}')?.1.get(1..)?, rest);
+    }
+    (template == path).then_some(segments)
 }
 
-fn ids(template: &str, path: &str) -> Ids {
-    let pairs = template[1..].split('/').zip(path.split('/'));
-    pairs
-        .filter(|(known, _)| known.starts_with('{'))
-        .map(|(_, segment)| decoded(segment, false).map(Cow::into_owned))
-        .collect()
+/// What stands before the first `byte`, and the rest from it on. Texts are short: to look along them is cheaper than to
+/// begin a search.
+fn before(text: &str, byte: u8) -> Option<(&str, &str)> {
+    text.bytes().position(|known| known == byte).map(|at| text.split_at(at))
 }
 
 /// The value of `Allow` for a path of the table.
@@ -320,15 +332,15 @@ fn allow(path: &str) -> String {
 mod tests {
     use super::*;
 
-    fn call(method: &Method, path: &str) -> Option<(Call, Ids)> {
+    fn call<'p>(method: &Method, path: &'p str) -> Option<(Call, Ids<'p>)> {
         match find(method, path) {
             Found::Route(route, ids) => Some((route.call, ids)),
             Found::File(_) | Found::Methods(..) | Found::Nothing => None,
         }
     }
 
-    fn ids(texts: &[&str]) -> Ids {
-        texts.iter().map(|text| Some((*text).to_owned())).collect()
+    fn ids<'t>(texts: &[&'t str]) -> Ids<'t> {
+        std::array::from_fn(|at| texts.get(at).map(|text| (*text).into()))
     }
 
     #[test]
@@ -337,7 +349,7 @@ mod tests {
             call(&Method::GET, "/v1/conversations/a%2Fb/messages/%E6%B6%88+"),
             Some((Call::Message, ids(&["a/b", "消+"])))
         );
-        assert_eq!(call(&Method::HEAD, "/v1/conversations"), Some((Call::Conversations, vec![])));
+        assert_eq!(call(&Method::HEAD, "/v1/conversations"), Some((Call::Conversations, ids(&[]))));
     }
 
     #[test]
@@ -345,7 +357,7 @@ mod tests {
         assert_eq!(call(&Method::PUT, "/v1/conversations//members"), Some((Call::ReplaceRoster, ids(&[""]))));
         assert_eq!(
             call(&Method::GET, "/v1/conversations/%zz/readers/%ff"),
-            Some((Call::Unread, vec![None, None]))
+            Some((Call::Unread, [None, None]))
         );
         assert_eq!(call(&Method::DELETE, "/v1/conversations/"), Some((Call::ForgetConversation, ids(&[""]))));
     }

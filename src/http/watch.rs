@@ -39,6 +39,8 @@ pub(super) enum Phase {
 pub(super) struct State {
     phase: Phase,
     since: Instant,
+    /// When the driver's turn began, which is when all that happens in it does: to ask for the time takes its own.
+    turn_at: Instant,
     in_flight: usize,
     /// Those of them whose answers are streams.
     streaming: usize,
@@ -62,6 +64,8 @@ pub(super) struct State {
     leave_by: Option<Instant>,
     /// Wakes the connection's task.
     driver: Option<Waker>,
+    /// Where the connection stands in the line, after a turn's worth of bytes.
+    place: Place,
 }
 
 /// So many requests may be abandoned by a client that abandons more than it waits for. Who goes on with that wants
@@ -81,8 +85,6 @@ pub(super) struct Watch {
     state: Mutex<State>,
     /// Where requests past those of a turn pass one at a time: the server's.
     line: Line,
-    /// Where the connection stands in it, after a turn's worth of bytes.
-    place: Mutex<Place>,
     /// The same for requests that go beside each other: the connection's own. Behind a gateway they may be of many
     /// clients.
     own_line: Line,
@@ -90,9 +92,11 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(line: Line) -> Self {
+        let now = Instant::now();
         let state = State {
             phase: Phase::Opened,
-            since: Instant::now(),
+            since: now,
+            turn_at: now,
             in_flight: 0,
             streaming: 0,
             has_streamed: false,
@@ -107,8 +111,9 @@ impl Watch {
             turn_requests: 0,
             leave_by: None,
             driver: None,
+            place: Place::default(),
         };
-        Self { state: Mutex::new(state), line, place: Mutex::default(), own_line: Line::default() }
+        Self { state: Mutex::new(state), line, own_line: Line::default() }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -141,17 +146,17 @@ impl Watch {
     /// on: all others are behind it.
     pub(super) fn begin_turn(&self, cx: &mut Context<'_>) {
         let mut state = self.state();
+        state.turn_at = Instant::now();
         (state.turn_bytes, state.turn_requests) = (0, 0);
         if state.multiplexed && !state.driver.as_ref().is_some_and(|driver| driver.will_wake(cx.waker())) {
             state.driver = Some(cx.waker().clone());
         }
-        drop(state);
-        let _ = self.poll_passed(cx);
+        let _ = state.place.poll_passed(cx);
     }
 
     /// Gives up the place in the line, if it has one, since nobody drives the connection on.
     pub(super) fn leave_line(&self) {
-        *self.place() = Place::default();
+        self.state().place = Place::default();
     }
 
     /// Ready while the connection may read: at the end of a turn it stands in the line first.
@@ -159,18 +164,9 @@ impl Watch {
         let mut state = self.state();
         if state.turn_bytes >= TURN_BYTES {
             state.turn_bytes = 0;
-            *self.place() = self.line.join();
+            state.place = self.line.join();
         }
-        drop(state);
-        self.poll_passed(cx)
-    }
-
-    fn poll_passed(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.place().poll_passed(cx)
-    }
-
-    fn place(&self) -> MutexGuard<'_, Place> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+        state.place.poll_passed(cx)
     }
 
     /// The server goes: it waits for streams no longer than this, and over HTTP/2 for a client that does not hang up.
@@ -229,7 +225,12 @@ impl State {
 
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
-        self.since = Instant::now();
+        self.since = self.now();
+    }
+
+    /// When this happens. Answers that go beside each other are made in tasks of their own, at any time.
+    fn now(&self) -> Instant {
+        if self.multiplexed { Instant::now() } else { self.turn_at }
     }
 
     pub(super) fn has_read(&mut self, count: usize) {
@@ -252,7 +253,7 @@ impl State {
 
     pub(super) fn has_written(&mut self) {
         if self.phase == Phase::Answered {
-            self.since = Instant::now();
+            self.since = self.now();
         }
     }
 
@@ -285,7 +286,7 @@ impl InFlight {
         let mut state = self.watch.state();
         if !state.multiplexed {
             // What hyper goes on to keep of an answer that is stuck does not set its time back.
-            let since = if state.unsent { state.since } else { Instant::now() };
+            let since = if state.unsent { state.since } else { state.now() };
             (state.phase, state.since, state.unsent) = (Phase::Answered, since, true);
         } else if !whole {
             state.answers.retain(|(number, _)| *number != self.number);
@@ -293,7 +294,8 @@ impl InFlight {
             if let Some(driver) = state.driver.as_ref().filter(|_| state.answers.is_empty()) {
                 driver.wake_by_ref();
             }
-            state.answers.push((self.number, Instant::now()));
+            let now = state.now();
+            state.answers.push((self.number, now));
         }
     }
 

@@ -9,8 +9,8 @@ use crate::{
 /// What is known of the messages that a client pulled in one request.
 #[derive(Debug, Clone)]
 pub struct Screen {
-    /// Each message asked for, in the order asked.
-    pub named: Vec<Named>,
+    pulls: Vec<(ConversationId, Vec<MessageId>)>,
+    receipts: Vec<Option<Receipts>>,
     /// Names all of it as it stands.
     pub etag: Etag,
     /// How to go on; none when nothing asked for can change any more.
@@ -20,12 +20,30 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// The messages that are not as `earlier` named them; all of them without an earlier name.
-    pub fn changed_since<'a>(&'a self, earlier: Option<&'a Etag>) -> impl Iterator<Item = &'a Named> {
-        let changed =
-            move |at: usize| earlier.is_none_or(|earlier| earlier.misses(&self.etag, &self.named, at));
-        self.named.iter().enumerate().filter(move |(at, _)| changed(*at)).map(|(_, named)| named)
+    /// Each message asked for, in the order asked.
+    pub fn named(&self) -> impl Iterator<Item = Named<'_>> {
+        named(&self.pulls, &self.receipts)
     }
+
+    /// The messages that are not as `earlier` named them; all of them without an earlier name.
+    pub fn changed_since(&self, earlier: Option<&Etag>) -> impl Iterator<Item = Named<'_>> {
+        let changed = move |at: usize| earlier.is_none_or(|earlier| earlier.misses(&self.etag, at));
+        self.named().enumerate().filter(move |(at, _)| changed(*at)).map(|(_, named)| named)
+    }
+}
+
+fn named<'a>(
+    pulls: &'a [(ConversationId, Vec<MessageId>)],
+    receipts: &'a [Option<Receipts>],
+) -> impl Iterator<Item = Named<'a>> {
+    let asked = pulls
+        .iter()
+        .flat_map(|(conversation, messages)| messages.iter().map(move |message| (conversation, message)));
+    asked.zip(receipts).map(|((conversation, message), receipts)| Named {
+        conversation,
+        message,
+        receipts: *receipts,
+    })
 }
 
 impl Ledger {
@@ -37,26 +55,24 @@ impl Ledger {
         viewer: &Viewer,
         now: Timestamp,
     ) -> Result<Screen, StoreError> {
-        let mut named = Vec::new();
-        for (conversation, messages) in pulls {
-            let receipts = self.store.receipts(&conversation, &messages, viewer, now).await?;
-            named.extend(messages.into_iter().zip(receipts).map(|(message, receipts)| Named {
-                conversation: conversation.clone(),
-                message,
-                receipts,
-            }));
+        let mut receipts = Vec::new();
+        for (conversation, messages) in &pulls {
+            let found = self.store.receipts(conversation, messages, viewer, now).await?;
+            // Nearly always there is one conversation alone.
+            if receipts.is_empty() { receipts = found } else { receipts.extend(found) }
         }
-        Ok(Screen { etag: self.name(&named), poll: self.poll(&named), named, pace: self.pace() })
+        let etag = self.name(named(&pulls, &receipts), receipts.len());
+        Ok(Screen { etag, poll: self.poll(&receipts), pulls, receipts, pace: self.pace() })
     }
 
-    /// Names these receipts.
-    pub(super) fn name(&self, named: &[Named]) -> Etag {
-        Etag::of(named, self.etag_key)
+    /// Names these receipts, so many of them.
+    pub(super) fn name<'a>(&self, named: impl Iterator<Item = Named<'a>>, count: usize) -> Etag {
+        Etag::of(named, count, self.etag_key)
     }
 
     /// How to go on with these.
-    pub(super) fn poll(&self, named: &[Named]) -> Option<Pace> {
-        let settled = named.iter().all(|named| named.receipts.as_ref().is_none_or(Receipts::is_settled));
+    pub(super) fn poll(&self, receipts: &[Option<Receipts>]) -> Option<Pace> {
+        let settled = receipts.iter().all(|receipts| receipts.as_ref().is_none_or(Receipts::is_settled));
         (!settled).then_some(self.pace())
     }
 

@@ -26,12 +26,25 @@ pub struct Stream {
 /// What has changed.
 #[derive(Debug, Clone)]
 pub struct Change {
+    conversation: ConversationId,
     /// The messages that have, as they stand now.
-    pub changed: Vec<Named>,
+    changed: Vec<(MessageId, Option<Receipts>)>,
     /// Names all messages of the screen as they stand now.
     pub etag: Etag,
     /// How to go on pulling; none when nothing on the screen can change any more.
     pub poll: Option<Pace>,
+}
+
+impl Change {
+    /// The messages that have changed, as they stand now.
+    pub fn named(&self) -> impl Iterator<Item = Named<'_>> {
+        let conversation = &self.conversation;
+        self.changed.iter().map(move |(message, receipts)| Named {
+            conversation,
+            message,
+            receipts: *receipts,
+        })
+    }
 }
 
 impl Ledger {
@@ -48,7 +61,7 @@ impl Ledger {
         let changes = self.store.changes(&conversation);
         let pulls = vec![(conversation.clone(), messages.clone())];
         let screen = self.pull(pulls, &viewer, now).await?;
-        let shown: Vec<_> = screen.named.iter().map(|named| named.receipts).collect();
+        let shown: Vec<_> = screen.named().map(|named| named.receipts).collect();
         let ahead = shown.clone();
         Ok((screen, Stream { ledger: self.clone(), viewer, changes, conversation, messages, shown, ahead }))
     }
@@ -88,27 +101,22 @@ impl Stream {
     /// Names the screen as it was last shown.
     #[must_use]
     pub fn etag(&self) -> Etag {
-        self.ledger.name(&self.named())
+        let named = self.messages.iter().zip(&self.shown).map(|(message, receipts)| Named {
+            conversation: &self.conversation,
+            message,
+            receipts: *receipts,
+        });
+        self.ledger.name(named, self.messages.len())
     }
 
     fn has_changed(&self, at: usize) -> bool {
         self.shown[at] != self.ahead[at]
     }
 
-    /// The screen as it was last shown.
-    fn named(&self) -> Vec<Named> {
-        let named = |(message, receipts): (&MessageId, &Option<Receipts>)| Named {
-            conversation: self.conversation.clone(),
-            message: message.clone(),
-            receipts: *receipts,
-        };
-        self.messages.iter().zip(&self.shown).map(named).collect()
-    }
-
     fn change(&self, changed: &[usize]) -> Change {
-        let named = self.named();
-        let changed = changed.iter().map(|&at| named[at].clone()).collect();
-        Change { changed, etag: self.ledger.name(&named), poll: self.ledger.poll(&named) }
+        let changed = changed.iter().map(|&at| (self.messages[at].clone(), self.shown[at])).collect();
+        let poll = self.ledger.poll(&self.shown);
+        Change { conversation: self.conversation.clone(), changed, etag: self.etag(), poll }
     }
 }
 

@@ -131,7 +131,9 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for First<T> {
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Vec<T>, S::Error> {
-        let mut items = Vec::new();
+        /// Of a screen, so that its list need not grow.
+        const ITEMS_USUAL: usize = 24;
+        let mut items = Vec::with_capacity(ITEMS_USUAL);
         while items.len() < self.kept {
             match list.next_element()? {
                 Some(item) => items.push(item),

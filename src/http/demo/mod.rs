@@ -89,7 +89,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Looks up a file. `HEAD` is `GET`; whether `OPTIONS` is a success is for the caller to say.
-pub(super) fn find(method: &Method, path: &str) -> Found {
+pub(super) fn find<'p>(method: &Method, path: &'p str) -> Found<'p> {
     match FILES.iter().find(|file| file.path == path) {
         Some(file) if matches!(*method, Method::GET | Method::HEAD) => Found::File(file),
         Some(_) => Found::Methods(ROUTE, METHODS.to_owned()),

@@ -72,7 +72,7 @@ impl Following {
             && self.may_go_on()
             && let Some(change) = self.rest()
         {
-            return self.say(&change);
+            return Some(self.say(&change));
         }
         loop {
             match self.wait().await {
@@ -84,7 +84,7 @@ impl Following {
                     // What the store cannot say now the client may ask anew.
                     self.stream.look(self.clock.now()).await.ok()?;
                     if let Some(change) = self.changed() {
-                        return self.say(&change);
+                        return Some(self.say(&change));
                     }
                 }
                 Came::Silence => {
@@ -107,7 +107,7 @@ impl Following {
         let looked = self.stream.look(self.clock.now()).await.is_ok();
         let change = if looked { self.stream.show_all() } else { None };
         let end = Bytes::from(format!("id: {}{ENDED}\nevent: end\ndata: {{}}\n\n", self.stream.etag()));
-        match change.and_then(|change| self.say(&change)) {
+        match change.map(|change| self.say(&change)) {
             Some(change) => {
                 self.due = Some(end);
                 Some(change)
@@ -134,10 +134,10 @@ impl Following {
         if self.every.is_zero() { self.stream.show_next() } else { self.stream.show_all() }
     }
 
-    fn say(&mut self, change: &Change) -> Option<Bytes> {
+    fn say(&mut self, change: &Change) -> Bytes {
         (self.spoke_at, self.told_at) = (Instant::now(), Instant::now());
         self.metrics.stream_told();
-        receipts(&change.etag, &change.changed, change.poll).ok()
+        receipts(&change.etag, change.named(), change.poll)
     }
 
     async fn wait(&mut self) -> Came {

@@ -25,7 +25,8 @@ use super::{
     exchange::Exchange,
     fields,
     problem::Failure,
-    receipts::{VARY_BY_CALLER, pull_shape, screen},
+    receipts::{VARY_BY_CALLER, screen},
+    written::push_pull,
 };
 use crate::domain::{Etag, Named, Pace, Refusal};
 
@@ -71,7 +72,7 @@ pub(super) async fn open(exchange: &Exchange<'_>) -> Outcome {
     };
     let (screen, stream) =
         exchange.ledger().stream(conversation, messages, exchange.viewer(), exchange.now).await?;
-    if screen.named.iter().all(|named| named.receipts.is_none()) {
+    if screen.named().all(|named| named.receipts.is_none()) {
         return Err(Refusal::UnknownMessage.into());
     }
     let place = server.streams.place(exchange)?;
@@ -81,7 +82,7 @@ pub(super) async fn open(exchange: &Exchange<'_>) -> Outcome {
         COMMENT
     } else {
         server.metrics.stream_told();
-        receipts(&screen.etag, changed, screen.poll)?
+        receipts(&screen.etag, changed, screen.poll)
     };
     let events = Following {
         due: Some(first),
@@ -120,12 +121,9 @@ fn lasts(exchange: &Exchange<'_>, most: Duration) -> Result<Duration, Failure> {
 }
 
 /// An event `receipts`.
-fn receipts<'a>(
-    etag: &Etag,
-    named: impl IntoIterator<Item = &'a Named>,
-    poll: Option<Pace>,
-) -> Result<Bytes, Failure> {
-    // JSON has no line breaks where nobody asks for them.
-    let data = serde_json::to_string(&pull_shape(named, poll)).map_err(Failure::internal)?;
-    Ok(format!("id: {etag}\nevent: receipts\ndata: {data}\n\n").into())
+fn receipts<'a>(etag: &Etag, named: impl IntoIterator<Item = Named<'a>>, poll: Option<Pace>) -> Bytes {
+    let mut event = format!("id: {etag}\nevent: receipts\ndata: ").into_bytes();
+    push_pull(&mut event, named, poll);
+    event.extend_from_slice(b"\n\n");
+    event.into()
 }

@@ -16,6 +16,7 @@ use crate::store::embedded::{
     hot::Hot,
     hot::conversation::{Conversation, Head, HotPage, Key, PageNumber, Place},
     hot::index::Hint,
+    hot::keyed::ById,
     hot::span::Span,
     journal::Frame,
     record::Record,
@@ -32,9 +33,9 @@ const COMMIT_FETCHED: usize = 512;
 pub(in crate::store::embedded) struct Batch<'a> {
     hot: &'a Hot,
     frame: Frame,
-    drafts: HashMap<ConversationId, ConversationDraft>,
+    drafts: ById<ConversationId, ConversationDraft>,
     /// Users who are hidden from now on, or shown again.
-    hidden: HashMap<UserId, bool>,
+    hidden: ById<UserId, bool>,
     erases: bool,
     fetched: Fetched<'a>,
     work: &'a Work,
@@ -43,8 +44,8 @@ pub(in crate::store::embedded) struct Batch<'a> {
 /// What a commit decided.
 pub(in crate::store::embedded) struct Decided {
     pub(in crate::store::embedded) frame: Frame,
-    pub(in crate::store::embedded) drafts: HashMap<ConversationId, ConversationDraft>,
-    pub(in crate::store::embedded) hidden: HashMap<UserId, bool>,
+    pub(in crate::store::embedded) drafts: ById<ConversationId, ConversationDraft>,
+    pub(in crate::store::embedded) hidden: ById<UserId, bool>,
     /// Whether a name must leave the disk.
     pub(in crate::store::embedded) erases: bool,
 }
@@ -75,14 +76,14 @@ pub(in crate::store::embedded) struct Draft {
     pub(in crate::store::embedded) head: Head,
     /// Users who get slots, behind those that are published.
     pub(in crate::store::embedded) users: Vec<UserId>,
-    pub(in crate::store::embedded) slots: HashMap<UserId, Slot>,
+    pub(in crate::store::embedded) slots: ById<UserId, Slot>,
     pub(in crate::store::embedded) slots_published: u32,
     /// Slots that stand for nobody any more.
     pub(in crate::store::embedded) unnamed: SlotSet,
     /// Pages that change; none for those that go.
     pub(in crate::store::embedded) pages: BTreeMap<PageNumber, Option<HotPage>>,
     /// Ids that get another place; none for those that go.
-    pub(in crate::store::embedded) index: HashMap<MessageId, Option<Place>>,
+    pub(in crate::store::embedded) index: ById<MessageId, Option<Place>>,
     /// The same as the index takes it: what stands where, or not any more, in this order.
     pub(in crate::store::embedded) places: Vec<(Hint, Place, bool)>,
     /// Readers who are somewhere else than before.
@@ -104,11 +105,11 @@ impl Draft {
             is_new,
             head: published.head.clone(),
             users: Vec::new(),
-            slots: HashMap::new(),
+            slots: ById::default(),
             slots_published: published.names.len(),
             unnamed: SlotSet::default(),
             pages: BTreeMap::new(),
-            index: HashMap::new(),
+            index: ById::default(),
             places: Vec::new(),
             spans: HashMap::new(),
             loses: false,
@@ -123,8 +124,8 @@ impl<'a> Batch<'a> {
         Self {
             hot,
             frame: Frame::new(sequence),
-            drafts: HashMap::new(),
-            hidden: HashMap::new(),
+            drafts: ById::default(),
+            hidden: ById::default(),
             erases: false,
             fetched: Fetched::new(hot, work),
             work,

@@ -11,21 +11,17 @@ use crate::{
 };
 
 /// Takes marks one after the other.
-pub(in crate::store::embedded) fn mark(
-    batch: &mut Batch<'_>,
-    marks: Vec<Mark>,
-    now: Timestamp,
-) -> Vec<Marked> {
-    marks.into_iter().map(|mark| mark_one(batch, mark, now)).collect()
+pub(in crate::store::embedded) fn mark(batch: &mut Batch<'_>, marks: &[Mark], now: Timestamp) -> Vec<Marked> {
+    marks.iter().map(|mark| mark_one(batch, mark, now)).collect()
 }
 
-fn mark_one(batch: &mut Batch<'_>, mark: Mark, now: Timestamp) -> Marked {
+fn mark_one(batch: &mut Batch<'_>, mark: &Mark, now: Timestamp) -> Marked {
     let Mark { conversation, reader, read, by } = mark;
-    let is_kept = !batch.is_hidden(&reader);
-    let known = batch.edit(&conversation, |editing| {
-        let reader = editing.slot(&reader);
-        let mut marking = Marking { reader, by, now, pages: BTreeMap::new(), counted_before: None };
-        let marked = marking.take(editing, &read);
+    let is_kept = !batch.is_hidden(reader);
+    let known = batch.edit(conversation, |editing| {
+        let reader = editing.slot(reader);
+        let mut marking = Marking { reader, by: *by, now, pages: BTreeMap::new(), counted_before: None };
+        let marked = marking.take(editing, read);
         if is_kept {
             marking.record(editing);
         }
@@ -33,13 +29,13 @@ fn mark_one(batch: &mut Batch<'_>, mark: Mark, now: Timestamp) -> Marked {
     });
     known.unwrap_or_else(|| match read {
         Read::Messages(messages) => all_unknown(messages),
-        Read::UpTo(message) => all_unknown(vec![message]),
+        Read::UpTo(message) => all_unknown(std::slice::from_ref(message)),
         Read::UpToOrder(_) => Marked::default(),
     })
 }
 
-fn all_unknown(messages: Vec<MessageId>) -> Marked {
-    let refused = messages.into_iter().map(|message| (message, Refusal::UnknownMessage));
+fn all_unknown(messages: &[MessageId]) -> Marked {
+    let refused = messages.iter().map(|message| (message.clone(), Refusal::UnknownMessage));
     Marked { refused: refused.collect(), ..Marked::default() }
 }
 

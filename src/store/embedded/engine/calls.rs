@@ -150,7 +150,14 @@ impl Store for EmbeddedStore {
         let bytes = bytes_of_marks(&marks);
         Box::pin(async move {
             self.fetch_for_marks(&marks, now).await?;
-            self.write(bytes, move |batch| mark::mark(batch, marks, now)).await
+            let decide = move |batch: &mut Batch<'_>| {
+                let marked = mark::mark(batch, &marks, now);
+                (marked, marks)
+            };
+            // Ids end where they began: an allocator that gets them back from another thread has far more to do.
+            let (marked, marks) = self.write(bytes, decide).await?;
+            drop(marks);
+            Ok(marked)
         })
     }
 

@@ -1,10 +1,11 @@
 //! Users who count in no receipts: one set for all conversations, and in each the slots that they have there.
 
-use std::{collections::HashMap, sync::PoisonError};
+use std::sync::PoisonError;
 
 use crate::domain::{ConversationId, Slot, UserId};
 use crate::store::embedded::{
     hot::conversation::Conversation,
+    hot::keyed::ById,
     hot::{Hot, Watch},
 };
 
@@ -91,7 +92,7 @@ impl Hot {
     }
 }
 
-fn knowing_in(shard: &HashMap<ConversationId, Conversation>, user: &UserId) -> Vec<ConversationId> {
+fn knowing_in(shard: &ById<ConversationId, Conversation>, user: &UserId) -> Vec<ConversationId> {
     let knows = |known: &Conversation| known.names.slot(user.as_str()).is_some();
     shard.iter().filter(|(_, known)| knows(known)).map(|(id, _)| id.clone()).collect()
 }

@@ -4,22 +4,13 @@
 //! ids are. What it names are *candidates*; whether the message there has the id, its page tells. Two ids share those
 //! 32 bits in about one of 40,000 lookups among 100,000 messages, which costs a look at another page.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    sync::LazyLock,
-};
-
 use hashbrown::HashTable;
 
 use crate::domain::{MessageId, Position};
-use crate::store::embedded::hot::conversation::{PageNumber, Place};
-
-/// The keys of every hash of a name: unknown outside the process, so that nobody can choose names that collide.
-static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-
-pub(in crate::store::embedded) fn hash_of(name: &str) -> u64 {
-    KEYS.hash_one(name)
-}
+use crate::store::embedded::hot::{
+    conversation::{PageNumber, Place},
+    keyed::hash_of,
+};
 
 /// What the index keeps of an id. Good for as long as the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,7 @@ pub(super) mod cell;
 pub(super) mod conversation;
 mod hidden;
 pub(super) mod index;
+pub(super) mod keyed;
 pub(super) mod names;
 pub(super) mod read;
 pub(super) mod reading;
@@ -15,8 +16,7 @@ pub(super) mod snapshot;
 pub(super) mod span;
 
 use std::{
-    collections::{BTreeSet, HashMap},
-    hash::{BuildHasher, RandomState},
+    collections::BTreeSet,
     ops::Bound,
     path::PathBuf,
     sync::{
@@ -31,6 +31,7 @@ use crate::store::embedded::{
     commit::draft::{ConversationDraft, Draft},
     hot::cell::Cell,
     hot::conversation::{Conversation, HotPage, Key, PageNumber},
+    hot::keyed::{ById, hash_of},
     hot::room::Room,
     hot::snapshot::{Kept, Snapshots},
 };
@@ -38,12 +39,11 @@ use crate::store::embedded::{
 /// Locks that conversations are spread over, so that a publication holds up few reads.
 const SHARDS: usize = 64;
 
-pub(super) type Shard = RwLock<HashMap<ConversationId, Conversation>>;
+pub(super) type Shard = RwLock<ById<ConversationId, Conversation>>;
 
 /// All conversations, sharded by id.
 pub(super) struct Hot {
     pub(super) shards: Vec<Shard>,
-    hasher: RandomState,
     /// The ids of all conversations, for the list.
     ids: RwLock<BTreeSet<ConversationId>>,
     messages: AtomicU64,
@@ -84,7 +84,6 @@ impl Hot {
     pub(super) fn new(pages: PathBuf, bytes_max: u64) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
-            hasher: RandomState::new(),
             ids: RwLock::default(),
             messages: AtomicU64::new(0),
             hidden: RwLock::default(),
@@ -96,7 +95,8 @@ impl Hot {
     }
 
     pub(super) fn shard(&self, id: &ConversationId) -> &Shard {
-        let hash = self.hasher.hash_one(id);
+        // Tables take the highest and the lowest bits.
+        let hash = hash_of(id.as_str()) >> 32;
         &self.shards[usize::try_from(hash % SHARDS as u64).expect("invariant: below 64")]
     }
 

@@ -7,7 +7,7 @@
 use hashbrown::HashTable;
 
 use crate::domain::{Slot, UserId};
-use crate::store::embedded::hot::index::hash_of;
+use crate::store::embedded::hot::keyed::hash_of;
 
 /// Who has which slot. It only grows: a slot stands for one user for good, so sets of slots that were fixed in the
 /// past keep their meaning. Once its user is deleted it stands for nobody, and its name is empty.

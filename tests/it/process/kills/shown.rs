@@ -119,14 +119,14 @@ pub(super) async fn shown_by(model: &Ledger, conversations: &[String], now: Time
             badges.push((unread.unread, unread.first.map(|first| first.to_string())));
         }
         let screen = IDS.iter().map(|id| message(id)).collect();
-        let pulled = model.pull(vec![(c.clone(), screen)], &Viewer::App, now).await.unwrap().named;
+        let pulled = model.pull(vec![(c.clone(), screen)], &Viewer::App, now).await.unwrap();
         let roster = model.roster(&c, None, ALL).await.unwrap();
         all.push(Shown {
             is_listed: listed.contains(&c),
             roster: roster.map(|part| (part.members.iter().map(ToString::to_string).collect(), part.version)),
             messages,
             badges,
-            pulled: pulled.iter().map(|named| named.receipts.map(|known| (known.read, known.of))).collect(),
+            pulled: pulled.named().map(|named| named.receipts.map(|known| (known.read, known.of))).collect(),
         });
     }
     all
