@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 fn check(args: &Args) -> Result<Checked, Box<dyn Error>> {
     let scratch = Scratch::make()?;
-    Ok(embedded::check(&args.directory, scratch.path())?)
+    Ok(embedded::check(&args.directory, scratch.inside())?)
 }
 
 fn told(args: &Args, checked: &Checked) -> String {

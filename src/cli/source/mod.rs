@@ -108,7 +108,7 @@ impl Source {
                 Some(here) => here,
                 None => Scratch::make()?,
             };
-            match Offline::open(data, here.path()) {
+            match Offline::open(data, here.inside()) {
                 Ok(offline) => {
                     return Ok(Self::Stopped { data: data.to_owned(), offline, _scratch: here });
                 }

@@ -51,7 +51,7 @@ impl Scratch {
     }
 
     /// Where to put files.
-    pub(in crate::cli) fn path(&self) -> &Path {
+    pub(in crate::cli) fn inside(&self) -> &Path {
         &self.inside
     }
 }
@@ -87,9 +87,9 @@ mod tests {
         let [one, other] = [(); 2].map(|()| Scratch::make_in(above.path()).unwrap());
         assert_ne!(one.path, other.path);
         assert_eq!(fs::metadata(&one.path).unwrap().permissions().mode() & 0o777, 0o700);
-        fs::write(one.path().join("a"), "").unwrap();
+        fs::write(one.inside().join("a"), "").unwrap();
         remove(&other.path);
-        assert!(fs::create_dir_all(other.path().join("b")).is_err(), "nobody makes it anew");
+        assert!(fs::create_dir_all(other.inside().join("b")).is_err(), "nobody makes it anew");
         drop((one, other));
         assert_eq!(fs::read_dir(above.path()).unwrap().count(), 0);
     }
