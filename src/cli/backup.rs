@@ -13,7 +13,7 @@ use self::output::Output;
 use super::{
     EXIT_USAGE, complain,
     measure::Bar,
-    source::{Coming, CopyError, Source},
+    source::{Coming, CopyError, Place, Source},
 };
 use crate::store::dump::{self, DumpError, Head, Reader};
 
@@ -22,6 +22,7 @@ Examples:
   seenby backup chat.seenby
   seenby backup --data /var/lib/seenby /backup/seenby-$(date +%F).seenby
   seenby backup - | zstd > chat.seenby.zst
+  seenby backup --store valkey://10.0.0.1:7000,10.0.0.2:7000 chat.seenby
   seenby restore --data elsewhere chat.seenby
 
 It has the state of one instant, over all conversations: every write that was answered
@@ -29,6 +30,9 @@ before it began is in it, and nothing of what came after that instant. A server 
 goes on as ever, and hands it over on control.sock in its data directory: so run this on
 its machine and as its user. If none is running, the directory is read as `seenby
 check` does, and cannot be served meanwhile.
+
+Of a cluster each conversation is as of one instant, though not all of the same one, and no
+server is asked: the nodes are. What is restored from it may be a directory or a cluster.
 
 The file is as confidential as the data: it has all names, and the secret that ETags are
 made with. Only its owner may read it. It is written to FILE.part first and has its name
@@ -44,9 +48,8 @@ Exit codes:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The data directory, of a running server or of none
-    #[arg(long, value_name = "DIR", default_value = "./seenby-data")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
 
     /// Replace FILE if it is there; without this it is left alone
     #[arg(long)]
@@ -89,7 +92,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
 fn back_up(args: &Args) -> Result<Made, Box<dyn Error>> {
     // First what is quick to refuse.
     let mut output = Output::begin(&args.file, args.force)?;
-    let mut source = Source::open(&args.data)?;
+    let mut source = Source::open(&args.place)?;
     let made = copy(source.export(None)?, &mut output, &args.file)?;
     output.end(args.force)?;
     source.kept();

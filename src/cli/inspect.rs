@@ -20,7 +20,7 @@ use super::{
         disk::Size,
         report::{number, size},
     },
-    source::{BadDump, Coming, Source},
+    source::{BadDump, Coming, Place, Source},
 };
 use crate::{
     domain::{ConversationId, MessageId},
@@ -49,12 +49,11 @@ Exit codes:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The data directory, of a running server or of none
-    #[arg(long, value_name = "DIR", default_value = "./seenby-data")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
 
     /// A backup to look into instead; - for standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "store"])]
     dump: Option<PathBuf>,
 
     /// As JSON
@@ -118,6 +117,7 @@ struct All {
 #[serde(untagged)]
 enum Of {
     Store { is_running: bool, bytes: Bytes },
+    Cluster { cluster: String },
     Dump { version: u8, taken_at: String, hidden_users: usize, users: u64, bytes: u64 },
 }
 
@@ -156,6 +156,7 @@ impl All {
                 rows.push(("base", size(bytes.base)));
                 rows.push(("on disk, all", size(bytes.all)));
             }
+            Of::Cluster { cluster } => rows.push(("cluster", cluster.clone())),
             Of::Dump { version, taken_at, hidden_users, users, bytes } => {
                 rows.push(("members of them, ever", number(*users)));
                 rows.push(("receipts off", number(*hidden_users as u64)));
@@ -184,9 +185,12 @@ fn rfc3339(unix_s: u64) -> String {
 
 fn all(args: &Args) -> Result<All, Box<dyn Error>> {
     let Some(file) = &args.dump else {
-        let mut source = Source::open(&args.data)?;
+        let mut source = Source::open(&args.place)?;
         let summary = source.summary()?;
-        let of = Of::Store { is_running: source.is_running(), bytes: Bytes::of(&args.data) };
+        let of = match &args.place.store {
+            Some(url) => Of::Cluster { cluster: url.to_string() },
+            None => Of::Store { is_running: source.is_running(), bytes: Bytes::of(&args.place.data) },
+        };
         return Ok(All { conversations: summary.conversations, messages: summary.messages, of });
     };
     Ok(open_dump(file).and_then(all_of_dump).map_err(|source| BadDump::of(file, source))?)
@@ -225,7 +229,7 @@ fn one(args: &Args, id: &ConversationId) -> Result<String, Box<dyn Error>> {
         let found = open_dump(file).and_then(|reader| find(Pieces::Reader(Box::new(reader)), &wanted, now));
         found.map_err(|source| BadDump::of(file, source))?
     } else {
-        let mut source = Source::open(&args.data)?;
+        let mut source = Source::open(&args.place)?;
         match source.export(Some(id.clone()))? {
             Coming::Bytes(bytes) => find(Pieces::Reader(Box::new(Reader::begin(bytes)?)), &wanted, now)?,
             Coming::Pieces(export, _) => find(Pieces::Export(export), &wanted, now)?,

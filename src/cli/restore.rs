@@ -12,14 +12,22 @@ use std::{
     sync::Arc,
 };
 
+use tokio::runtime::Runtime;
+
 use self::{
     gate::{Gate, Gated},
     target::Target,
 };
-use super::{EXIT_USAGE, backup::bar, complain, source::BadDump};
+use super::{
+    EXIT_USAGE,
+    backup::bar,
+    complain,
+    source::{BadDump, Place},
+};
 use crate::{
-    process::etag_key,
+    process::{clock::Clock, etag_key},
     store::{
+        cluster,
         dump::{DumpError, Head, Label, Reader},
         embedded,
     },
@@ -31,6 +39,7 @@ Examples:
   seenby restore --data /var/lib/seenby /backup/seenby-2027-01-31.seenby
   zstd -dc chat.seenby.zst | seenby restore --data elsewhere -
   seenby serve --data elsewhere
+  seenby restore --store valkey://10.0.0.1:7000,10.0.0.2:7000/chat chat.seenby
 
 The directory must be empty, or not be there. A file is read and checked to its end before
 anything is written; from a pipe it is checked as it comes. One that is cut, damaged or of a
@@ -38,6 +47,8 @@ newer version is refused, and the directory is as it was. All is made inside it,
 `restore.new`, and moved to its place in the end. Ctrl-C and SIGTERM leave the directory as it
 was, too; one that was killed is refused by `seenby serve`, and restored to anew by `seenby
 restore`.
+
+Of a cluster the prefix must be empty, and no server may be using it.
 
 Run this as the user that the server runs as. Every pull is answered as it was when the
 backup was taken, with the same ETag. What has expired since is unknown from the start, and
@@ -53,9 +64,8 @@ Exit codes:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The data directory to make; empty, or not there yet
-    #[arg(long, value_name = "DIR", default_value = "./seenby-data")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
 
     /// The backup: a file, a named pipe, or - for standard input
     #[arg(value_name = "FILE")]
@@ -69,7 +79,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
     match restore(args) {
         Ok(Head { conversations, messages, .. }) => {
-            eprintln!("{}: {conversations} conversations, {messages} messages", args.data.display());
+            eprintln!("{}: {conversations} conversations, {messages} messages", args.place);
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -108,7 +118,10 @@ fn check(file: &mut File) -> Result<(), DumpError> {
 
 /// Makes all of what `reader` has, which is inside `gate` but while it reads.
 fn restore_to(args: &Args, gate: &Arc<Gate>, reader: &mut Reader<impl Read>) -> Result<Head, Box<dyn Error>> {
-    let target = Target::begin(&args.data, gate)?;
+    if let Some(options) = args.place.cluster()? {
+        return restore_to_cluster(args, &options, reader);
+    }
+    let target = Target::begin(&args.place.data, gate)?;
     let (head, Label { etag_key, .. }) = (reader.head(), reader.label());
     let bar = bar("restore", head);
     embedded::restore(target.making(), reader, |messages| bar.add(messages)).map_err(
@@ -124,5 +137,21 @@ fn restore_to(args: &Args, gate: &Arc<Gate>, reader: &mut Reader<impl Read>) -> 
         etag_key::keep(target.making(), etag_key)?;
     }
     target.end()?;
+    Ok(head)
+}
+
+/// The same in a cluster. One that a signal ends leaves what no server opens, and the next restore removes.
+fn restore_to_cluster(
+    args: &Args,
+    options: &cluster::Options,
+    reader: &mut Reader<impl Read>,
+) -> Result<Head, Box<dyn Error>> {
+    let head = reader.head();
+    let bar = bar("restore", head);
+    let restoring = cluster::restore(options, reader, Clock::System.now(), |messages| bar.add(messages));
+    Runtime::new()?.block_on(restoring).map_err(|error| match error {
+        cluster::RestoreError::Dump(source) => Box::new(BadDump::of(&args.file, source)) as Box<dyn Error>,
+        error => error.into(),
+    })?;
     Ok(head)
 }

@@ -3,6 +3,7 @@
 //! Owns the order of things: configuration, logs, listener, store, ready line; then drain, close, exit code.
 
 mod control;
+mod opening;
 mod pacing;
 mod upkeep;
 
@@ -10,21 +11,21 @@ use std::{error::Error, io, path::Path, process::ExitCode, sync::Arc, time::Dura
 
 use tokio::{net, runtime, sync::oneshot, task::JoinHandle};
 
+use self::opening::Opened;
 use super::{EXIT_USAGE, complain, hand_over, print_line};
 use crate::{
     access::{KeyFileError, Keyring, TokenLimits},
-    domain::{EtagKey, Limits},
+    domain::Limits,
     http::{self, HttpLimits, Server},
     process::{
         clock::Clock,
         config::{self, Config, ListenAddress},
-        etag_key,
         listen::{self, Bound, ListenError, Listener, SocketFile},
         metrics::Metrics,
         open_files, shutdown, systemd, telemetry,
     },
     receipts::Ledger,
-    store::embedded::{self, EmbeddedStore, OpenError},
+    store::embedded,
 };
 
 const EXAMPLES: &str = "\
@@ -35,6 +36,7 @@ Examples:
   seenby serve --listen unix:/run/seenby/socket --log warn --log-format text
   seenby serve --listen 0.0.0.0:7400 --api-keys api.keys --token-keys tokens.jwks
   seenby serve --api-keys api.keys --metrics-listen 127.0.0.1:7401
+  seenby serve --store valkey://10.0.0.1:7000,10.0.0.2:7000 --min-replicas 1
   SEENBY_POLL_EVERY=5s seenby serve --config /etc/seenby/config.toml
   seenby serve --print-default-config > config.toml
   seenby serve --config config.toml --check-config
@@ -127,7 +129,7 @@ pub(super) fn run(args: Args) -> ExitCode {
         }
     };
     if args.check_config {
-        return check_data(&config.data);
+        return check_store(&config);
     }
     // Still the only thread, as taking over a listener wants it.
     let bound = match listen::inherited(config.has_access_control())
@@ -159,12 +161,12 @@ pub(super) fn run(args: Args) -> ExitCode {
     }
 }
 
-/// Says whether a server could start on `data`, without doing it.
-fn check_data(data: &Path) -> ExitCode {
-    match embedded::probe(data) {
+/// Says whether a server could start on its store, without doing it.
+fn check_store(config: &Config) -> ExitCode {
+    match opening::check(config) {
         Ok(()) => hand_over("the configuration is good"),
         Err(error) => {
-            complain(&OpenStore::of(data, error));
+            complain(error.as_ref());
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -228,17 +230,16 @@ async fn serve_until_stopped(
     let reloaded = keys.clone();
     shutdown::at_hangup(move || reload_keys(&reloaded))?;
     say_how_it_is_configured(config, &bound);
-    let store = EmbeddedStore::open(&config.data, store_options(config))
-        .map_err(|error| OpenStore::of(&config.data, error))?;
-    let ledger = Ledger::new(Arc::new(store), config.retention(), config.pace(), Limits::default())
-        .with_etag_key(etag_key(&config.data)?);
+    let Opened { store, etag_key, data } = opening::open(config).await?;
+    let ledger =
+        Ledger::new(store, config.retention(), config.pace(), Limits::default()).with_etag_key(etag_key);
     let Bound { listener, address, file } = bound;
     let listener = accepting(listener)?;
     let sweep = upkeep::spawn_sweep(ledger.clone(), Clock::System, config.sweep_every);
     let metrics = Arc::new(Metrics::new());
     let pace = pacing::spawn(ledger.clone(), config.stretch(), metrics.clone());
-    let control = control::start(&config.data, ledger.clone(), metrics.clone());
-    let look = upkeep::spawn_look(metrics.clone(), config.data.clone());
+    let control = data.as_deref().map(|data| control::start(data, ledger.clone(), metrics.clone()));
+    let look = upkeep::spawn_look(metrics.clone(), data);
     let server = Server::new(ledger.clone(), Clock::System, http_limits(config), metrics)
         .with_access(keys, config.visibility)
         .with_origins(&config.cors_origin.0)
@@ -313,32 +314,11 @@ impl Figures {
     }
 }
 
-/// Receipts are worth a start without a secret that lasts: what it costs is one full answer to each client.
-fn etag_key(data: &Path) -> io::Result<EtagKey> {
-    etag_key::load(data).or_else(|error| {
-        tracing::warn!(%error, data = %data.display(), "no etag.key: entity tags do not outlast this process");
-        etag_key::fresh()
-    })
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("cannot open the data directory {data}")]
-struct OpenStore {
-    data: String,
-    source: OpenError,
-}
-
-impl OpenStore {
-    fn of(data: &Path, source: OpenError) -> Self {
-        Self { data: data.display().to_string(), source }
-    }
-}
-
 fn say_how_it_is_configured(config: &Config, bound: &Bound) {
     for setting in config.set() {
         tracing::info!("{setting}");
     }
-    tracing::info!(version = env!("BUILT_VERSION"), data = %config.data.display(), listen = %bound.address, "starting");
+    tracing::info!(version = env!("BUILT_VERSION"), store = %opening::place(config), listen = %bound.address, "starting");
     if !config.has_access_control() {
         tracing::warn!("there is no access control: whoever can connect can read and change everything");
     }
@@ -349,15 +329,6 @@ fn say_where_the_demo_is(address: &ListenAddress) {
         ListenAddress::Tcp(_) => tracing::info!("the demo is at {address}/demo"),
         // No browser opens a socket file: whoever puts a proxy before it knows where that is.
         ListenAddress::Unix(_) => tracing::info!("the demo is at /demo, behind {address}"),
-    }
-}
-
-fn store_options(config: &Config) -> embedded::Options {
-    embedded::Options {
-        journal_bytes_max: u64::try_from(config.journal_bytes_max.count).unwrap_or(u64::MAX),
-        checkpoint_every: config.checkpoint_every,
-        hot_bytes_max: u64::try_from(config.hot_bytes_max.count).unwrap_or(u64::MAX),
-        commit_timeout: config.commit_timeout,
     }
 }
 

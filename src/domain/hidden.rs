@@ -3,7 +3,7 @@
 //! Whom a message is for and who has read it are facts, and stay as they are in its page; who is *hidden* is left out
 //! when they are counted or listed. So switching receipts off and on again changes no message, however many there are.
 
-use super::{Slot, SlotSet};
+use super::{Slot, SlotSet, mix};
 
 /// The slots of one conversation that count in no receipts.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,13 @@ impl Hidden {
     pub fn set(&mut self, slot: Slot, is_hidden: bool) {
         let changed = if is_hidden { self.slots.insert(slot) } else { self.slots.remove(slot) };
         self.revision += u64::from(changed);
+    }
+
+    /// What an asked user who is hidden adds to [`Receipts::hidden`](super::Receipts::hidden). Sums of these do not depend on
+    /// the order, and differ for different sets of users.
+    #[must_use]
+    pub fn digest(slot: Slot) -> u64 {
+        mix(u64::from(slot.0) + 1)
     }
 
     /// How many of `slots` are hidden.

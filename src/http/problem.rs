@@ -222,6 +222,9 @@ impl From<StoreError> for Failure {
                 let log = Some(error.to_string());
                 return Self { log, ..Self::new(Code::StoreFailed, UNREADABLE) };
             }
+            StoreError::Unreachable => return Self::new(Code::StoreFailed, UNREACHABLE),
+            StoreError::TooFewReplicas => return Self::new(Code::StoreFailed, TOO_FEW_REPLICAS),
+            StoreError::Full => return Self::new(Code::StoreFailed, FULL),
             StoreError::Overloaded => {
                 return Self::over(Limit::Writes, Code::Overloaded, Code::Overloaded.explanation());
             }
@@ -236,6 +239,17 @@ impl From<StoreError> for Failure {
 /// What is said of a page that does not come back from disk: other calls are answered.
 const UNREADABLE: &str = "What this call is about could not be read from the disk; calls about other messages go on. The \
     cause is in the server's log, with the name of the file.";
+
+/// What is said while the cluster does not answer.
+const UNREACHABLE: &str = "Where the receipts of this conversation are cannot be reached at the moment. A write may be there \
+    all the same: send it again.";
+
+/// What is said of a write that is not on as many machines as is asked for.
+const TOO_FEW_REPLICAS: &str = "The write is not on as many machines as it must be before it is answered. It may be there all \
+    the same: send it again.";
+
+/// What is said of a write that finds no room.
+const FULL: &str = "There is no room for what this write adds; nothing of it was done. Pulls go on.";
 
 /// A time as the `Date` field has it: `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn http_date(at: Timestamp) -> String {

@@ -16,6 +16,8 @@ pub use pull::Screen;
 pub use register::BulkRegistered;
 pub use stream::{Change, Stream};
 
+// What a cluster is called, so that the configuration names no store.
+pub use crate::store::cluster::{ReplicasMissing, Url as ClusterUrl, UrlError as ClusterUrlError};
 // What calls take and answer, so that the wire names no store.
 pub use crate::store::{
     BOUNDS, Half, Mark, Marked, MessageReceipts, Read, ReadersPart, ReadersWanted, RosterPart, Spread,

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`model`] | obvious, in memory, loses everything: the judge in tests |
 //! | [`embedded`] | a journal, hot state in memory, pages in files of its own, sled as their directory: one machine |
+//! | [`cluster`] | a Valkey Cluster that somebody else runs, for any number of processes |
 //!
 //! An engine knows conversations, rosters, messages and marks. It knows no limits of calls, no roles, no `ETag`s
 //! and no clock: the floor above brings the time along.
 
 mod changes;
+pub mod cluster;
 pub mod dump;
 pub mod embedded;
 pub mod model;
@@ -25,7 +27,7 @@ use crate::domain::{
 };
 
 /// What an engine answers, when it is ready to. Writes of the embedded engine are carried out even if the
-/// answer is no longer waited for: each is there as a whole or not at all.
+/// answer is no longer waited for: each is there as a whole or not at all. Of the cluster that holds of each entry of a write.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// Why an engine cannot answer. What a caller did wrong is not among these: that is an outcome.
@@ -40,6 +42,15 @@ pub enum StoreError {
     /// More writes wait than the engine holds. Nothing of this one was done; it may be sent again.
     #[error("too many writes are waiting")]
     Overloaded,
+    /// The cluster does not answer, or not all of it does, for longer than a call may take. A write may be there all the same.
+    #[error("the cluster cannot be reached; the cause is in the log")]
+    Unreachable,
+    /// Fewer replicas than are asked for have a write. It may be there all the same, and be sent again.
+    #[error("too few replicas have the write")]
+    TooFewReplicas,
+    /// The cluster's memory is full. Nothing of this one was done.
+    #[error("the cluster's memory is full")]
+    Full,
     /// Each export has the engine keep what it is of, and there may not be more of them at once.
     #[error("too many backups and inspections are under way; try again later")]
     TooManyExports,
@@ -179,6 +190,8 @@ pub struct Vitals {
     pub commit_writes: Spread,
     /// When the first of the messages held expires, or has expired; none if there is none.
     pub expires_first: Option<ExpiresAt>,
+    /// Writes since the start that were answered although fewer replicas than asked for had them.
+    pub replicas_short: u64,
     /// How long ago a checkpoint last found that nothing was left to do, or had done it, or the engine was opened; none
     /// for an engine without any.
     pub since_checkpoint: Option<Duration>,

@@ -34,11 +34,11 @@ pub(super) fn spawn_sweep(ledger: Ledger, clock: Clock, every: Duration) -> Join
             match ledger.sweep(clock.now()).await {
                 Ok(0) => {}
                 Ok(messages) => tracing::debug!(messages, "swept"),
-                Err(error @ StoreError::Overloaded) => tracing::debug!(%error, "not swept"),
-                Err(error) => {
+                Err(error @ (StoreError::Failed | StoreError::Closed)) => {
                     tracing::error!(%error, "sweeping no more");
                     return;
                 }
+                Err(error) => tracing::debug!(%error, "not swept"),
             }
         }
     })
@@ -48,14 +48,14 @@ pub(super) fn spawn_sweep(ledger: Ledger, clock: Clock, every: Duration) -> Join
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Looks at the machine every so often. A disk that hangs is waited for, by nobody else.
-pub(super) fn spawn_look(metrics: Arc<Metrics>, data: PathBuf) -> JoinHandle<()> {
+pub(super) fn spawn_look(metrics: Arc<Metrics>, data: Option<PathBuf>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut ticks = ticks(LOOK_EVERY);
         let mut was_told = false;
         loop {
             ticks.tick().await;
             let data = data.clone();
-            match tokio::task::spawn_blocking(move || Machine::look(&data)).await {
+            match tokio::task::spawn_blocking(move || Machine::look(data.as_deref())).await {
                 Ok(Ok(found)) => metrics.looked(&found),
                 Ok(Err(error)) if !was_told => {
                     tracing::warn!(%error, "what the disk has left cannot be told");

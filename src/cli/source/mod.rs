@@ -1,7 +1,8 @@
-//! Where `backup` and `inspect` have what a store holds from: the server that is running on a data directory, or the
-//! directory itself while none is.
+//! Where `backup` and `inspect` have what a store holds from: the server that is running on a data directory, the directory
+//! itself while none is, or a cluster.
 
 pub(super) mod control;
+mod place;
 mod scratch;
 
 use std::{
@@ -13,14 +14,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::runtime::Runtime;
+
 use self::control::{Ask, KEPT, Receiving, SILENCE_MAX, SOCKET, Summary};
-pub(super) use self::scratch::{Scratch, ScratchError};
+pub(super) use self::{
+    place::{Place, ReadPassword, read_password},
+    scratch::{Scratch, ScratchError},
+};
 use crate::{
     domain::ConversationId,
     process::{clock::Clock, etag_key},
     store::{
-        StoreError,
-        dump::{DumpError, Export, Label},
+        Store as _, StoreError,
+        cluster::{self, ClusterStore},
+        dump::{DumpError, Export, Head, Label},
         embedded::{Offline, OpenError},
     },
 };
@@ -68,19 +75,34 @@ pub(super) enum SourceError {
     /// It cannot be exported.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The password for it cannot be had.
+    #[error(transparent)]
+    Password(#[from] ReadPassword),
+    /// It cannot be opened.
+    #[error(transparent)]
+    Cluster(#[from] cluster::OpenError),
+    /// There is no runtime to be had.
+    #[error("cannot start")]
+    Runtime(#[source] io::Error),
 }
 
-/// A data directory, and who has what is in it.
+/// A store, and who has what is in it.
 pub(super) enum Source {
     /// A server that is running on it.
     Running(PathBuf, UnixStream),
     /// Nobody else.
     Stopped { data: PathBuf, offline: Offline, _scratch: Scratch },
+    /// The nodes of a cluster.
+    Cluster { store: ClusterStore, runtime: Runtime },
 }
 
 impl fmt::Debug for Source {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(if self.is_running() { "Running" } else { "Stopped" })
+        out.write_str(match self {
+            Self::Running(..) => "Running",
+            Self::Stopped { .. } => "Stopped",
+            Self::Cluster { .. } => "Cluster",
+        })
     }
 }
 
@@ -93,8 +115,15 @@ pub(super) enum Coming<'a> {
 }
 
 impl Source {
-    /// Looks who has the directory.
-    pub(super) fn open(data: &Path) -> Result<Self, SourceError> {
+    /// Looks who has the store.
+    pub(super) fn open(place: &Place) -> Result<Self, SourceError> {
+        let Some(options) = place.cluster()? else { return Self::open_directory(&place.data) };
+        let runtime = Runtime::new().map_err(SourceError::Runtime)?;
+        let store = runtime.block_on(ClusterStore::open_to_look(&options))?;
+        Ok(Self::Cluster { store, runtime })
+    }
+
+    fn open_directory(data: &Path) -> Result<Self, SourceError> {
         let began = Instant::now();
         let mut scratch = None;
         loop {
@@ -148,6 +177,11 @@ impl Source {
                 let export = offline.export(only).ok_or(StoreError::TooManyExports)?;
                 Ok(Coming::Pieces(export, Label { taken_at_unix_ms: Clock::System.now().unix_ms, etag_key }))
             }
+            Self::Cluster { store, runtime } => {
+                let etag_key = runtime.block_on(store.kept_etag_key())?;
+                let export = runtime.block_on(store.export(only))?;
+                Ok(Coming::Pieces(export, Label { taken_at_unix_ms: Clock::System.now().unix_ms, etag_key }))
+            }
         }
     }
 
@@ -170,6 +204,10 @@ impl Source {
             Self::Stopped { offline, .. } => {
                 let checked = offline.checked();
                 Ok(Summary { conversations: checked.conversations, messages: checked.messages })
+            }
+            Self::Cluster { store, runtime } => {
+                let Head { conversations, messages, .. } = runtime.block_on(store.export(None))?.head();
+                Ok(Summary { conversations, messages })
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Columns, PAGE_MESSAGES_MAX, Page};
-use crate::domain::{Hidden, Positions, Slot, mix};
+use crate::domain::{Hidden, Positions};
 
 /// By position: how many hidden users have read, how many were asked, and a number that stands for who was.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl HiddenCounts {
             let (mut asked, mut sum) = (0, 0_u64);
             for slot in hidden.of(audience) {
                 asked += 1;
-                sum = sum.wrapping_add(spread(slot));
+                sum = sum.wrapping_add(Hidden::digest(slot));
                 columns.add(Positions(page.read_by(slot).0 & positions.0));
             }
             for (position, message) in positions.iter().filter_map(|at| Some((at, page.message(at)?))) {
@@ -32,17 +32,12 @@ impl HiddenCounts {
                 // The sender of a message is in no audience of it, whatever the set says.
                 if audience.contains(message.sender) && hidden.contains(message.sender) {
                     of[at] -= 1;
-                    digest[at] = sum.wrapping_sub(spread(message.sender));
+                    digest[at] = sum.wrapping_sub(Hidden::digest(message.sender));
                 }
             }
         }
         Self { revision: hidden.revision(), read: columns.counts(), of, digest }
     }
-}
-
-/// Sums of these do not depend on the order, and differ for different sets of users.
-fn spread(slot: Slot) -> u64 {
-    mix(u64::from(slot.0) + 1)
 }
 
 /// The last counts. Marks of users who are not hidden leave them as they are, so that copies of a page take them along.

@@ -15,10 +15,13 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 pub use example::example;
 pub use layers::Flags;
 pub use setting::{Chosen, ConfigError, Form, Origin, Setting};
-pub use value::{Bytes, ListenAddress, Origins};
+pub use value::{Bytes, ListenAddress, Name, Origins};
 
 use super::telemetry::{LogFilter, LogFormat};
-use crate::domain::{Pace, Retention, Stretch, Visibility};
+use crate::{
+    domain::{Pace, Retention, Stretch, Visibility},
+    receipts::{ClusterUrl, ReplicasMissing},
+};
 use layers::{Layers, bad_value, find};
 use value::Value;
 
@@ -77,6 +80,22 @@ settings! {
         /// there may have. Over 32 connections at once; more of them wait, and each is closed after 4 seconds. On `listen`,
         /// /metrics needs an API key where there are keys.
         metrics_listen: Option<ListenAddress> = "";
+    }
+    "Cluster" {
+        /// A Valkey Cluster that holds it in place of `data`, for any number of servers at once:
+        /// valkey://HOST:PORT,HOST:PORT/PREFIX, with some of its nodes and what the names of all keys begin with (sb).
+        store: Option<ClusterUrl> = "";
+        /// Whom to be to the cluster's nodes; left out, their default user.
+        store_user: Option<Name> = "";
+        /// A file with that user's password.
+        store_password: Option<PathBuf> = "";
+        /// How many replicas must have a write before it is answered.
+        min_replicas: u32 = "0", "0" to "5";
+        /// What becomes of a write that fewer have in time: refuse (503 `store-failed`; it may be there all the same), or answer
+        /// as if they had it and count it.
+        min_replicas_missing: ReplicasMissing = "refuse";
+        /// How long a call to the cluster may take, with all that is tried again.
+        store_timeout: Duration = "5s", "100ms" to "1m";
     }
     "Access" {
         /// A file of API keys, a line `name sha256-of-the-key` each, which `seenby keys new` makes. Read again at SIGHUP.
@@ -202,13 +221,14 @@ impl Config {
         if self.bodies_bytes_max < self.body_bytes_max {
             return Err(self.less_than("bodies_bytes_max", "body_bytes_max"));
         }
-        for name in ["api_keys", "token_keys"] {
+        for name in ["api_keys", "token_keys", "store", "store_password"] {
             let chosen = find(&self.chosen, name);
             // A variable that was to name a file and came out empty must not open the server to everybody.
             if chosen.text.is_empty() && matches!(chosen.origin, Origin::Flag | Origin::Variable) {
-                return Err(bad_value(chosen, "names no file; leave it out for none"));
+                return Err(bad_value(chosen, "names nothing; leave it out for none"));
             }
         }
+        self.check_store()?;
         if self.demo {
             self.check_demo()?;
         }
@@ -226,6 +246,24 @@ impl Config {
             return Err(bad_value(find(&self.chosen, "metrics_listen"), problem));
         }
         Ok(())
+    }
+
+    /// One store, and nobody to be to nodes that there are none of. A service's own `data` may stand in a lower layer.
+    fn check_store(&self) -> Result<(), ConfigError> {
+        let (data, store) = (find(&self.chosen, "data"), find(&self.chosen, "store"));
+        if self.store.is_some() && data.origin == Origin::Flag {
+            let problem = format!("does not go with {data}: all is kept in one place or in the other");
+            return Err(bad_value(store, problem));
+        }
+        let of_a_cluster =
+            [("store_user", self.store_user.is_some()), ("store_password", self.store_password.is_some())];
+        match of_a_cluster.iter().find(|(_, is_given)| *is_given && self.store.is_none()) {
+            Some((name, _)) => Err(bad_value(
+                find(&self.chosen, name),
+                "is of a cluster, and there is none; give it with --store",
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Without keys the server listens on this machine alone, which is as far as the page may be seen.

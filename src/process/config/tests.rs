@@ -110,6 +110,29 @@ fn values_that_do_not_go_together_are_told() {
 }
 
 #[test]
+fn a_store_is_in_one_place() {
+    let store = |flags: &[&str], variables: &[(&str, &str)]| load(flags, variables, None);
+    let url = "valkey://a:1,b:2/chat";
+    assert_eq!(
+        store(&["--store", url, "--data", "d"], &[]).unwrap_err(),
+        format!(
+            "store = \"{url}\" (from --store) does not go with data = \"d\" (from --data): all is kept in one place or in \
+             the other"
+        )
+    );
+    let config = store(&["--store", url, "--min-replicas", "1"], &[("DATA", "/var/lib/seenby")]).unwrap();
+    assert_eq!((config.store.unwrap().to_string(), config.min_replicas), (url.to_owned(), 1));
+    let error = store(&["--store-user", "me"], &[]).unwrap_err();
+    assert_eq!(
+        error,
+        "store_user = \"me\" (from --store-user) is of a cluster, and there is none; give it with --store"
+    );
+    for bad in ["redis://a:1", "valkey://me:secret@a:1"] {
+        assert!(store(&["--store", bad], &[]).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn without_access_control_only_this_machine_may_connect() {
     let error = load(&["--listen", "0.0.0.0:7400"], &[], None).unwrap_err();
     assert!(error.starts_with("listen = \"0.0.0.0:7400\" (from --listen) can be reached from"), "{error}");

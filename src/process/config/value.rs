@@ -13,7 +13,10 @@ use super::{
     super::telemetry::{LogFilter, LogFormat},
     setting::Form,
 };
-use crate::domain::Visibility;
+use crate::{
+    domain::Visibility,
+    receipts::{ClusterUrl, ClusterUrlError, ReplicasMissing},
+};
 
 /// One kind of setting. Its order is that of its limits.
 pub(super) trait Value: Sized + PartialOrd {
@@ -103,6 +106,44 @@ impl Value for Option<ListenAddress> {
 
     fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() { Ok(None) } else { ListenAddress::parse(text).map(Some) }
+    }
+}
+
+/// A cluster that may be left out; left out it is empty.
+impl Value for Option<ClusterUrl> {
+    const PLACEHOLDER: &'static str = "URL";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            Ok(None)
+        } else {
+            text.parse().map(Some).map_err(|error: ClusterUrlError| error.to_string())
+        }
+    }
+}
+
+/// A user's name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name(pub String);
+
+/// A name that may be left out; left out it is empty.
+impl Value for Option<Name> {
+    const PLACEHOLDER: &'static str = "NAME";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok((!text.is_empty()).then(|| Name(text.to_owned())))
+    }
+}
+
+impl Value for ReplicasMissing {
+    const PLACEHOLDER: &'static str = "WHAT";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "refuse" => Ok(Self::Refuse),
+            "answer" => Ok(Self::Answer),
+            _ => Err("is neither refuse nor answer".to_owned()),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use rustix::{
 /// What a look found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Machine {
-    /// Bytes of the data's file system that the process may still fill.
+    /// Bytes of the data's file system that the process may still fill; 0 where it has no data of its own.
     pub disk_free_bytes: u64,
     /// Bytes of that file system in all.
     pub disk_bytes: u64,
@@ -32,11 +32,12 @@ pub struct Machine {
 
 impl Machine {
     /// Looks. May take as long as the disk of `data` hangs.
-    pub fn look(data: &Path) -> io::Result<Self> {
-        let disk = rustix::fs::statvfs(data)?;
+    pub fn look(data: Option<&Path>) -> io::Result<Self> {
+        let disk = data.map(rustix::fs::statvfs).transpose()?;
+        let bytes = |blocks: u64, each: u64| blocks.saturating_mul(each);
         Ok(Self {
-            disk_free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
-            disk_bytes: disk.f_blocks.saturating_mul(disk.f_frsize),
+            disk_free_bytes: disk.as_ref().map_or(0, |disk| bytes(disk.f_bavail, disk.f_frsize)),
+            disk_bytes: disk.as_ref().map_or(0, |disk| bytes(disk.f_blocks, disk.f_frsize)),
             memory_bytes: resident_bytes().unwrap_or_default(),
             open_files: fs::read_dir(own("fd")).map_or(0, |files| files.count() as u64),
         })
@@ -101,9 +102,9 @@ mod tests {
 
     #[test]
     fn a_process_has_memory_files_and_a_disk() {
-        let found = Machine::look(Path::new(".")).unwrap();
+        let found = Machine::look(Some(Path::new("."))).unwrap();
         assert!(found.disk_bytes >= found.disk_free_bytes && found.disk_bytes > 0, "{found:?}");
         assert!(found.memory_bytes > 1 << 20 && found.open_files >= 3, "{found:?}");
-        assert!(Machine::look(Path::new("/nowhere")).is_err());
+        assert!(Machine::look(Some(Path::new("/nowhere"))).is_err());
     }
 }

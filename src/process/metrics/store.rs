@@ -29,6 +29,7 @@ pub(super) struct StoreGauges {
     sweep_lag: Gauge<f64, AtomicU64>,
     checkpoints: Counter,
     last_checkpoint: Gauge<f64, AtomicU64>,
+    replicas_short: Counter,
 }
 
 impl Default for StoreGauges {
@@ -48,6 +49,7 @@ impl Default for StoreGauges {
             sweep_lag: Gauge::default(),
             checkpoints: Counter::default(),
             last_checkpoint: Gauge::default(),
+            replicas_short: Counter::default(),
         }
     }
 }
@@ -75,6 +77,8 @@ impl StoreGauges {
         let lag = "How long the first expired message has been expired that is still held";
         registry.register("sweep_lag_seconds", lag, self.sweep_lag.clone());
         registry.register("checkpoints", "Checkpoints completed", self.checkpoints.clone());
+        let short = "Writes answered although fewer replicas than asked for had them";
+        registry.register("replicas_short", short, self.replicas_short.clone());
     }
 
     pub(super) fn set(&self, vitals: &Vitals, now: Timestamp) {
@@ -88,6 +92,7 @@ impl StoreGauges {
         self.commits.inner().store(vitals.commits, Ordering::Relaxed);
         self.writes.inner().store(vitals.writes, Ordering::Relaxed);
         self.checkpoints.inner().store(vitals.checkpoints, Ordering::Relaxed);
+        self.replicas_short.inner().store(vitals.replicas_short, Ordering::Relaxed);
         self.writes_waiting.set(vitals.writes_waiting);
         self.commit_seconds.set(vitals.commit_us);
         self.commit_writes.set(vitals.commit_writes);

@@ -22,7 +22,8 @@
 //!   N       [user:text]                                            its slots from 0 on, empty where a user was deleted
 //!   R       version:n  members:set                                 its roster, if it has one
 //!   M       messages                                               up to 64 of its messages, in their order
-//!   E     conversations:n  messages:n                            last, once: as many as there were
+//!   E     conversations:n  messages:n                            last, once: as many as there were; in I there are as many, or,
+//!                                                                of a store that went on meanwhile, about as many
 //!
 //!   set        0  [gap since the last run's end:n  length:n]  or  1  [word:8]
 //!   messages   [id:text  sender:n  order:n  asked:1  expires_in_s:n  expires_at_unix_s:n  generation:n]
@@ -85,9 +86,9 @@ pub const NAMES_MAX: usize = 1_024;
 pub struct Head {
     /// Every generation in it is below this one.
     pub generation_next: u64,
-    /// How many conversations there are in it.
+    /// How many conversations there are in it; of a cluster that goes on meanwhile, about how many.
     pub conversations: u64,
-    /// How many messages there are in it, expired ones that no sweep has met among them.
+    /// How many messages there are in it, or about how many, expired ones that no sweep has met among them.
     pub messages: u64,
 }
 
@@ -125,7 +126,7 @@ pub enum Item {
     Run(Page),
 }
 
-/// A store's state at one instant, handed over piece by piece. It may read from disk: not for the threads of a runtime.
+/// A store's state at one instant (of a cluster: each conversation's at one instant), handed over piece by piece. It may read from disk: not for the threads of a runtime.
 /// As long as it lives the store keeps what that instant needs.
 pub trait Export: Send {
     /// What there will be.

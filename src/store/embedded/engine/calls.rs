@@ -240,6 +240,7 @@ impl Store for EmbeddedStore {
             commit_us: self.pulse.commit_us.spread(&COMMIT_US),
             commit_writes: self.pulse.batch_writes.spread(&BATCH_WRITES),
             expires_first: self.pulse.expires_first(),
+            replicas_short: 0,
             since_checkpoint: self.pulse.since_checkpoint(),
         }
     }
