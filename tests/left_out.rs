@@ -10,5 +10,7 @@ fn main() {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/traces");
     let traces = std::env::var_os("TRACES_DIR").is_some() || beside.is_dir();
     let traces = if traces { "" } else { ", recorded traces (none at TRACES_DIR)" };
-    println!("left out: tests that need strace or curl (tests/run), long ones (tests/run --long){traces}");
+    println!(
+        "left out: tests that need strace, curl or Valkey (tests/run), long ones (tests/run --long){traces}"
+    );
 }

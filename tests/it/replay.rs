@@ -11,7 +11,10 @@ use seenby::{
     client::Client,
 };
 
-use crate::harness::{Running, binary, seenby, wait_for};
+use crate::{
+    cluster::shared,
+    harness::{Running, binary, seenby, wait_for},
+};
 
 /// What a replay printed, whether or not it went well.
 fn printed(output: &Output) -> String {
@@ -38,7 +41,11 @@ fn wait_on<T>(future: impl Future<Output = T>) -> T {
 #[test]
 fn a_generated_conversation_is_replayed_without_a_difference_twice() {
     let directory = tempfile::tempdir().unwrap();
-    let server = Running::on(&directory.path().join("data"));
+    replay_twice(&Running::on(&directory.path().join("data")));
+}
+
+fn replay_twice(server: &Running) {
+    let directory = tempfile::tempdir().unwrap();
     let made = Made { seed: 11, members: MemberCount(80), posts: 60 };
     let (_, path) = generated(directory.path(), made);
     for _ in 0..2 {
@@ -165,6 +172,12 @@ fn a_server_killed_again_and_again_on_the_way_loses_and_invents_nothing() {
 
 #[test]
 fn real_conversations_are_replayed_without_a_difference() {
+    let directory = tempfile::tempdir().unwrap();
+    replay_recorded(&Running::on(&directory.path().join("data")));
+}
+
+/// All recorded traces there are.
+fn replay_recorded(server: &Running) {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/traces");
     let traces = env::var_os("TRACES_DIR").map_or(beside, PathBuf::from);
     let Ok(files) = fs::read_dir(&traces) else {
@@ -176,10 +189,32 @@ fn real_conversations_are_replayed_without_a_difference() {
     let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|ending| ending == "tsv"));
     assert!(!files.is_empty(), "{} has no traces", traces.display());
-    let directory = tempfile::tempdir().unwrap();
-    let server = Running::on(&directory.path().join("data"));
     let mut args = vec!["replay", "--server", server.url()];
     args.extend(files.iter().map(|file| text(file)));
     let output = seenby(&args);
     assert!(output.status.success(), "{}", printed(&output));
+}
+
+fn on_a_cluster() -> Running {
+    Running::start(&["--store", &shared::fresh_url(), "--log", "off"])
+}
+
+mod with_tools {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs Valkey; tests/run runs it"]
+    fn on_a_cluster_a_conversation_is_replayed_without_a_difference() {
+        replay_twice(&on_a_cluster());
+    }
+}
+
+mod long {
+    use super::*;
+
+    #[test]
+    #[ignore = "two minutes, and needs Valkey"]
+    fn on_a_cluster_real_conversations_are_replayed_without_a_difference() {
+        replay_recorded(&on_a_cluster());
+    }
 }

@@ -11,7 +11,7 @@ mod ends;
 mod endurance;
 mod expiry;
 mod group;
-mod kills;
+pub(crate) mod kills;
 mod lives;
 mod order;
 mod pace;
@@ -45,12 +45,12 @@ fn start_under(under: &[&str], data: &Path, args: &[&str]) -> Running {
 }
 
 /// A client that has nothing from an earlier life of the server, and as much patience as the tests.
-fn client(server: &Running) -> Client {
+pub(crate) fn client(server: &Running) -> Client {
     Client::new(server.url()).unwrap().with_attempt_max(PATIENCE)
 }
 
 /// A connection of its own, to say exactly what a test wants said.
-async fn connection(server: &Running) -> Wire {
+pub(crate) async fn connection(server: &Running) -> Wire {
     Wire::connect(address(server)).await
 }
 
@@ -59,7 +59,7 @@ fn address(server: &Running) -> SocketAddr {
 }
 
 /// The roster `members` and the messages, all of which the first member sent.
-async fn chat(client: &Client, conversation: &str, members: &[&str], messages: &[&str]) {
+pub(crate) async fn chat(client: &Client, conversation: &str, members: &[&str], messages: &[&str]) {
     client.replace_roster(conversation, members).await.unwrap();
     for message in messages {
         client.register(conversation, message, &members[0].into()).await.unwrap();
@@ -67,12 +67,12 @@ async fn chat(client: &Client, conversation: &str, members: &[&str], messages: &
 }
 
 /// How many have read the message; none if it is unknown.
-async fn read(client: &Client, conversation: &str, message: &str) -> Option<u32> {
+pub(crate) async fn read(client: &Client, conversation: &str, message: &str) -> Option<u32> {
     client.pull(conversation, &[message]).await.unwrap().receipts[0].read
 }
 
 /// A metric without labels, as `/metrics` shows it now.
-async fn metric(wire: &mut Wire, name: &str) -> u64 {
+pub(crate) async fn metric(wire: &mut Wire, name: &str) -> u64 {
     let text = String::from_utf8(wire.get("/metrics").await.body).unwrap();
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     value.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()

@@ -22,7 +22,8 @@ pub(super) const LABEL: Label = Label { taken_at_unix_ms: 1, etag_key: Some([7; 
 /// All that a store holds.
 pub(super) fn dump(store: &dyn Store) -> Vec<u8> {
     let mut export = futures(store.export(None)).unwrap();
-    dump::write(Vec::new(), LABEL, &mut *export, |_| {}).unwrap()
+    // A cluster is waited for.
+    tokio::task::block_in_place(|| dump::write(Vec::new(), LABEL, &mut *export, |_| {})).unwrap()
 }
 
 pub(super) fn restored(dump: &[u8]) -> ModelStore {

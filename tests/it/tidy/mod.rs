@@ -27,9 +27,10 @@ const FLOORS: [(&str, &[&str]); 9] = [
 ];
 
 /// Where a crate may be named, in `src`.
-const PLACES: [(&str, &[&str]); 20] = [
+const PLACES: [(&str, &[&str]); 21] = [
     ("sled", &["store/embedded"]),
     ("bincode", &["store/embedded"]),
+    ("redis", &["store/cluster"]),
     ("hyper", &["http", "client"]),
     ("hyper_util", &["http", "client"]),
     ("http_body_util", &["http", "client"]),

@@ -26,10 +26,10 @@ use seenby::{
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use self::{
-    judge::{Judge, instants, now},
-    op::Op,
-    shown::shown,
+use self::judge::{Judge, instants, now};
+pub(crate) use self::{
+    op::{IDS, Op},
+    shown::{Shown, shown},
 };
 use super::{client, connection, metric};
 use crate::harness::{PATIENCE, Running, binary, free_address};
@@ -61,25 +61,33 @@ const MOMENTS: [Moment; 5] =
     [Moment::Writing, Moment::Starting, Moment::Checkpoint, Moment::Expiry, Moment::Shutdown];
 
 /// One writer: its conversations, and what must be in them.
-struct Writer {
+pub(crate) struct Writer {
     conversations: Vec<String>,
     rng: Rng,
     judge: Judge,
-    answered: usize,
+    /// Whether it writes one entry at a time.
+    is_single: bool,
+    pub(crate) answered: usize,
 }
 
 impl Writer {
-    async fn new(number: usize, seed: u64) -> Self {
+    pub(crate) async fn new(number: usize, seed: u64) -> Self {
         let conversations = vec![format!("w{number}a"), format!("w{number}b")];
         let rng = Rng::with_seed(seed.wrapping_mul(1_000).wrapping_add(number as u64));
         let judge = Judge::new(conversations.clone()).await;
-        Self { conversations, rng, judge, answered: 0 }
+        Self { conversations, rng, judge, is_single: false, answered: 0 }
+    }
+
+    /// The same for a store that may do a part of a bulk, if its server dies before it answers.
+    pub(crate) fn without_bulks(self) -> Self {
+        Self { is_single: true, ..self }
     }
 
     /// Writes until the server is gone.
-    async fn write(mut self, client: Client) -> Self {
+    pub(crate) async fn write(mut self, client: Client) -> Self {
         loop {
             let op = Op::any(&mut self.rng, &self.conversations);
+            let op = if self.is_single { op.first() } else { op };
             let asked = now();
             let said = op.ask(&client).await;
             let instants = instants(asked, now());
@@ -100,7 +108,7 @@ impl Writer {
     }
 
     /// Holds what the server shows against what must be there.
-    async fn check(mut self, client: Client) -> Self {
+    pub(crate) async fn check(mut self, client: Client) -> Self {
         let began = Instant::now();
         loop {
             let asked = now();

@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 
 use crate::store::{conversation, message, user, users};
 
-pub(super) const USERS: [&str; 6] = ["u0", "u1", "u2", "u3", "u4", "u5"];
-pub(super) const IDS: [&str; 6] = ["m0", "m1", "m2", "m3", "m4", "m5"];
+pub(crate) const USERS: [&str; 6] = ["u0", "u1", "u2", "u3", "u4", "u5"];
+pub(crate) const IDS: [&str; 6] = ["m0", "m1", "m2", "m3", "m4", "m5"];
 
 /// A write, as it is asked for.
 #[derive(Debug, Clone)]
-pub(super) enum Op {
+pub(crate) enum Op {
     Replace(String, Vec<&'static str>),
     Change(String, Vec<&'static str>, Vec<&'static str>),
     Register(String, RegisterEntry),
@@ -77,7 +77,7 @@ fn mark(rng: &mut Rng, c: &str) -> BulkMarkEntry {
 
 impl Op {
     /// Some write to one of the conversations, or marks in several of them.
-    pub(super) fn any(rng: &mut Rng, conversations: &[String]) -> Self {
+    pub(crate) fn any(rng: &mut Rng, conversations: &[String]) -> Self {
         let c = conversations[rng.usize(..conversations.len())].clone();
         match rng.u16(..1_000) {
             0..50 => Self::Replace(c, some_of(rng, &USERS)),
@@ -103,6 +103,15 @@ impl Op {
         }
     }
 
+    /// Its first entry alone.
+    pub(super) fn first(self) -> Self {
+        match self {
+            Self::RegisterBulk(c, mut entries) => Self::Register(c, entries.swap_remove(0)),
+            Self::MarkBulk(mut marks) => Self::Mark(marks.swap_remove(0)),
+            op => op,
+        }
+    }
+
     /// What of it matters once the conversation `ended` is no more.
     pub(super) fn without(self, ended: &str) -> Option<Self> {
         match self {
@@ -121,8 +130,19 @@ impl Op {
         }
     }
 
+    /// The same, of messages that do not come to their end within a test.
+    pub(crate) fn lasting(mut self) -> Self {
+        let last = |entry: &mut RegisterEntry| entry.expires_in_s = entry.expires_in_s.map(|_| 3_600);
+        match &mut self {
+            Self::Register(_, entry) => last(entry),
+            Self::RegisterBulk(_, entries) => entries.iter_mut().for_each(last),
+            _ => {}
+        }
+        self
+    }
+
     /// Asks a server for it. What it refuses is an answer too.
-    pub(super) async fn ask(&self, client: &Client) -> Result<Value, ClientError> {
+    pub(crate) async fn ask(&self, client: &Client) -> Result<Value, ClientError> {
         match self {
             Self::Replace(c, members) => said(client.replace_roster(c, members).await),
             Self::Change(c, add, remove) => {

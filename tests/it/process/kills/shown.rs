@@ -15,7 +15,7 @@ use crate::store::{conversation, message, user};
 
 /// A message, as it is listed, and who has read it and who has not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ShownMessage {
+pub(crate) struct ShownMessage {
     id: String,
     sender: String,
     order: u64,
@@ -28,7 +28,7 @@ pub(super) struct ShownMessage {
 
 /// A conversation, as far as anybody can see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shown {
+pub(crate) struct Shown {
     is_listed: bool,
     roster: Option<(Vec<String>, u64)>,
     messages: Vec<ShownMessage>,
@@ -52,7 +52,7 @@ fn known<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
 }
 
 /// What a server shows.
-pub(super) async fn shown(client: &Client, conversations: &[String]) -> Result<Vec<Shown>, ClientError> {
+pub(crate) async fn shown(client: &Client, conversations: &[String]) -> Result<Vec<Shown>, ClientError> {
     let listed = client.conversations().await?;
     let mut all = Vec::new();
     for c in conversations {

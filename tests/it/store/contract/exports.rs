@@ -14,7 +14,7 @@ use crate::store::{
     register, registration, user, users, walk,
 };
 
-contract! {
+contract! { of one instant:
     an_export_is_of_the_instant_when_it_was_asked_for
     an_export_says_at_its_beginning_how_much_there_will_be
     who_was_deleted_before_is_in_no_export_and_who_is_deleted_since_is_in_it

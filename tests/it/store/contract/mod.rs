@@ -1,8 +1,8 @@
-//! What every engine does. Each test runs on the model and on the embedded engine.
+//! What every engine does. Each test runs on the model, on the embedded engine and on the cluster.
 
-/// Runs each test of a file on each engine.
+/// Runs each test of a file on each engine; with `of one instant:` before them on those that can export one.
 macro_rules! contract {
-    ($($test:ident)*) => {
+    (of one instant: $($test:ident)*) => {
         mod model {
             $(#[tokio::test]
             async fn $test() {
@@ -18,6 +18,17 @@ macro_rules! contract {
                 let directory = tempfile::tempdir().unwrap();
                 let store = EmbeddedStore::open(directory.path(), Options::default()).unwrap();
                 super::$test(&store).await;
+            })*
+        }
+    };
+    ($($test:ident)*) => {
+        contract! { of one instant: $($test)* }
+
+        mod with_tools {
+            $(#[tokio::test(flavor = "multi_thread")]
+            #[ignore = "needs Valkey; tests/run runs it"]
+            async fn $test() {
+                super::$test(&crate::cluster::fresh_store().await).await;
             })*
         }
     };

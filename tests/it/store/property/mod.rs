@@ -1,5 +1,6 @@
-//! Random operations, Restart and Crash among them, on the embedded engine and on the model: after each, both
-//! answer the same.
+//! Random operations, Restart and Crash among them, on an engine and on the model: after each, both answer the same.
+
+mod op;
 
 use proptest::{collection::vec, prelude::*};
 use seenby::{
@@ -14,97 +15,11 @@ use seenby::{
     },
 };
 
+use self::op::{CONVERSATIONS, MESSAGES, Op, Sent, USERS, What, op};
 use super::{
     crash::Disk,
     dumps::{LABEL, dump, restored},
 };
-
-const CONVERSATIONS: u8 = 2;
-const USERS: u8 = 6;
-const MESSAGES: u8 = 12;
-
-#[derive(Debug, Clone)]
-enum Op {
-    Replace(u8, Vec<u8>),
-    Change(u8, Vec<u8>, Vec<u8>),
-    Register(u8, Vec<Sent>),
-    /// So many messages at once that pages fill up.
-    Fill(u8, u8),
-    Mark(Vec<(u8, u8, What, bool)>),
-    Reset(u8, u8),
-    Forget(u8, u8),
-    End(u8),
-    Hide(u8, bool),
-    ForgetUser(u8),
-    Sweep,
-    Later(u16),
-    Checkpoint,
-    Restart,
-    Crash,
-    /// An export begins, and goes on beside what follows.
-    Export,
-    /// Each engine goes on as what the other one's dump restores to.
-    Move,
-}
-
-#[derive(Debug, Clone)]
-struct Sent {
-    message: u8,
-    sender: u8,
-    audience: Option<Vec<u8>>,
-    expires_in_s: Option<u32>,
-    order: Option<u64>,
-}
-
-#[derive(Debug, Clone)]
-enum What {
-    Messages(Vec<u8>),
-    UpTo(u8),
-    UpToOrder(u64),
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let c = || 0..CONVERSATIONS;
-    let some_users = || vec(0..USERS, 0..5);
-    let sent = (
-        0..MESSAGES,
-        0..USERS,
-        proptest::option::weighted(0.3, some_users()),
-        proptest::option::weighted(0.4, 1..60_u32),
-        proptest::option::weighted(0.2, 0..400_u64),
-    )
-        .prop_map(|(message, sender, audience, expires_in_s, order)| Sent {
-            message,
-            sender,
-            audience,
-            expires_in_s,
-            order,
-        });
-    let what = prop_oneof![
-        vec(0..MESSAGES, 1..6).prop_map(What::Messages),
-        (0..MESSAGES).prop_map(What::UpTo),
-        (0..400_u64).prop_map(What::UpToOrder),
-    ];
-    prop_oneof![
-        2 => (c(), some_users()).prop_map(|(c, users)| Op::Replace(c, users)),
-        2 => (c(), some_users(), some_users()).prop_map(|(c, add, remove)| Op::Change(c, add, remove)),
-        6 => (c(), vec(sent, 1..4)).prop_map(|(c, sent)| Op::Register(c, sent)),
-        1 => (c(), 1..90_u8).prop_map(|(c, count)| Op::Fill(c, count)),
-        8 => vec((c(), 0..USERS, what, any::<bool>()), 1..4).prop_map(Op::Mark),
-        2 => (c(), 0..MESSAGES).prop_map(|(c, m)| Op::Reset(c, m)),
-        2 => (c(), 0..MESSAGES).prop_map(|(c, m)| Op::Forget(c, m)),
-        1 => c().prop_map(Op::End),
-        3 => (0..USERS, any::<bool>()).prop_map(|(u, is_hidden)| Op::Hide(u, is_hidden)),
-        1 => (0..USERS).prop_map(Op::ForgetUser),
-        1 => Just(Op::Sweep),
-        2 => (1..40_000_u16).prop_map(Op::Later),
-        1 => Just(Op::Checkpoint),
-        1 => Just(Op::Restart),
-        1 => Just(Op::Crash),
-        2 => Just(Op::Export),
-        1 => Just(Op::Move),
-    ]
-}
 
 fn conversation(c: u8) -> ConversationId {
     super::conversation(&format!("c{c}"))
@@ -122,9 +37,46 @@ fn users(ids: &[u8]) -> Vec<UserId> {
     ids.iter().map(|id| user(*id)).collect()
 }
 
-struct Pair {
+/// An engine, and what it stands on.
+trait Engine {
+    /// Whether an export is of one instant, whatever goes on meanwhile.
+    const EXPORTS_AN_INSTANT: bool;
+
+    fn store(&self) -> &dyn Store;
+    async fn checkpoint(&mut self);
+    async fn restart(&mut self);
+    async fn crash(&mut self);
+    /// Another one, with what the dump holds.
+    async fn restored(dump: &[u8], now: Timestamp) -> Self;
+}
+
+impl Engine for Disk {
+    const EXPORTS_AN_INSTANT: bool = true;
+
+    fn store(&self) -> &dyn Store {
+        self.store()
+    }
+
+    async fn checkpoint(&mut self) {
+        Self::store(self).checkpoint().await;
+    }
+
+    async fn restart(&mut self) {
+        self.restart().await;
+    }
+
+    async fn crash(&mut self) {
+        self.crash();
+    }
+
+    async fn restored(dump: &[u8], _: Timestamp) -> Self {
+        Self::restored(dump)
+    }
+}
+
+struct Pair<E> {
     model: ModelStore,
-    disk: Disk,
+    engine: E,
     now: Timestamp,
     filled: u32,
     exporting: Option<Exporting>,
@@ -140,15 +92,15 @@ struct Exporting {
 impl Exporting {
     /// Takes a piece; false at the end.
     fn step(&mut self) -> bool {
-        let item = self.export.next().unwrap();
+        let item = tokio::task::block_in_place(|| self.export.next()).unwrap();
         item.is_some_and(|item| self.writer.put(&item).is_ok())
     }
 }
 
-impl Pair {
+impl<E: Engine> Pair<E> {
     async fn apply(&mut self, op: Op) {
         if matches!(op, Op::Restart | Op::Crash | Op::Move | Op::Export) {
-            self.end_export();
+            self.end_export().await;
         }
         if let Some(exporting) = &mut self.exporting {
             exporting.step();
@@ -191,41 +143,44 @@ impl Pair {
                 let now = self.now;
                 // The model sweeps what an engine may have swept before a restart already: only compare after.
                 futures(self.model.sweep(now)).unwrap();
-                futures(self.disk.store().sweep(now)).unwrap();
-                assert_eq!(self.model.vitals().messages, self.disk.store().vitals().messages);
+                futures(self.engine.store().sweep(now)).unwrap();
+                assert_eq!(self.model.vitals().messages, self.engine.store().vitals().messages);
             }
             Op::Later(ms) => self.now.unix_ms += u64::from(ms),
-            Op::Checkpoint => self.disk.store().checkpoint().await,
-            Op::Restart => self.disk.restart().await,
-            Op::Crash => self.disk.crash(),
+            Op::Checkpoint => self.engine.checkpoint().await,
+            Op::Restart => self.engine.restart().await,
+            Op::Crash => self.engine.crash().await,
             Op::Export => {
-                let export = futures(self.disk.store().export(None)).unwrap();
+                let export = futures(self.engine.store().export(None)).unwrap();
                 let writer = Writer::begin(Vec::new(), export.head(), LABEL).unwrap();
                 let model = restored(&dump(&self.model));
                 self.exporting = Some(Exporting { export, writer, model });
+                if !E::EXPORTS_AN_INSTANT {
+                    self.end_export().await;
+                }
             }
             Op::Move => {
-                let (model, disk) = (dump(&self.model), dump(self.disk.store()));
-                self.model = restored(&disk);
-                self.disk = Disk::restored(&model);
+                let (model, engine) = (dump(&self.model), dump(self.engine.store()));
+                self.model = restored(&engine);
+                self.engine = E::restored(&model, self.now).await;
             }
         }
     }
 
     /// Takes what is left of an export: however much has changed since it began, it has what there was then.
-    fn end_export(&mut self) {
+    async fn end_export(&mut self) {
         let Some(mut exporting) = self.exporting.take() else { return };
         while exporting.step() {}
         let Exporting { writer, model, export } = exporting;
         drop(export);
         let dump = writer.end().unwrap();
         compare(&model, &restored(&dump), self.now);
-        compare(&model, Disk::restored(&dump).store(), self.now);
+        compare(&model, E::restored(&dump, self.now).await.store(), self.now);
     }
 
     /// Asks both engines, and expects one answer.
     fn same<T: PartialEq + std::fmt::Debug>(&self, ask: impl Fn(&dyn Store) -> T) {
-        same(&self.model, self.disk.store(), ask);
+        same(&self.model, self.engine.store(), ask);
     }
 
     fn registration(&self, sent: &Sent) -> Registration {
@@ -331,36 +286,77 @@ pub(super) fn futures<T>(answer: impl Future<Output = T>) -> T {
     tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(answer))
 }
 
-/// 48 runs take some seconds; `PROPTEST_CASES` asks for more.
-fn config() -> ProptestConfig {
+/// So many runs take some seconds; `PROPTEST_CASES` asks for more.
+fn config(few: u32) -> ProptestConfig {
     let asked = ProptestConfig::default();
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { asked.cases } else { 48 };
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { asked.cases } else { few };
     ProptestConfig { cases, failure_persistence: None, ..asked }
 }
 
+/// Does these operations on an engine that holds nothing yet, and on the model.
+async fn judge<E: Engine>(engine: E, ops: Vec<Op>) {
+    let now = Timestamp { unix_ms: 1_000_000 };
+    let mut pair = Pair { model: ModelStore::default(), engine, now, filled: 0, exporting: None };
+    for op in ops {
+        pair.apply(op).await;
+        compare(&pair.model, pair.engine.store(), pair.now);
+    }
+    pair.end_export().await;
+}
+
+/// Runs a test in a runtime that it may wait in.
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(test);
+}
+
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(48))]
 
     #[test]
     fn the_embedded_engine_answers_as_the_model_does(ops in vec(op(), 1..60)) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-        runtime.block_on(async {
-            tokio::spawn(async move {
-                let mut pair = Pair {
-                    model: ModelStore::default(),
-                    disk: Disk::without_memory(),
-                    now: Timestamp { unix_ms: 1_000_000 },
-                    filled: 0,
-                    exporting: None,
-                };
-                for op in ops {
-                    pair.apply(op).await;
-                    compare(&pair.model, pair.disk.store(), pair.now);
-                }
-                pair.end_export();
-            })
-            .await
-            .unwrap();
-        });
+        run(async { judge(Disk::without_memory(), ops).await });
+    }
+}
+
+mod with_tools {
+    use super::*;
+    use crate::cluster::shared::Deployment;
+
+    impl Engine for Deployment {
+        const EXPORTS_AN_INSTANT: bool = false;
+
+        fn store(&self) -> &dyn Store {
+            &self.store
+        }
+
+        async fn checkpoint(&mut self) {}
+
+        async fn restart(&mut self) {
+            self.store.close().await.unwrap();
+            self.open_again().await;
+        }
+
+        async fn crash(&mut self) {
+            self.open_again().await;
+        }
+
+        async fn restored(dump: &[u8], now: Timestamp) -> Self {
+            Self::restored(dump, now).await
+        }
+    }
+
+    proptest! {
+        #![proptest_config(config(24))]
+
+        #[test]
+        #[ignore = "needs Valkey; tests/run runs it"]
+        fn the_cluster_answers_as_the_model_does(ops in vec(op(), 1..60)) {
+            run(async { judge(Deployment::new().await, ops).await });
+        }
     }
 }
