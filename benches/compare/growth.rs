@@ -76,12 +76,12 @@ pub(crate) fn measure(others: &Others, folder: &Path) -> Result<Growth, Box<dyn 
     })
 }
 
-fn growth([before, after]: [u64; 2]) -> u64 {
+pub(crate) fn growth([before, after]: [u64; 2]) -> u64 {
     after.saturating_sub(before)
 }
 
 /// Memory at its most, and disk, of a server with these flags.
-fn footprint(messages: usize, folder: &Path, flags: &[&str]) -> Result<[u64; 2], Box<dyn Error>> {
+pub(crate) fn footprint(messages: usize, folder: &Path, flags: &[&str]) -> Result<[u64; 2], Box<dyn Error>> {
     let json = folder.join("footprint.json");
     let mut command = Command::new(env!("CARGO_BIN_EXE_seenby"));
     command.args(["bench", "footprint", "--shape", "in-order", "--messages", &messages.to_string()]);
@@ -105,7 +105,7 @@ fn valkey(programs: &Path, folder: &Path) -> Result<[u64; 2], Box<dyn Error>> {
     eprintln!("growth: Valkey");
     let data = folder.join("growth");
     fs::create_dir(&data)?;
-    let server = Arc::new(Server::valkey(programs, &data)?);
+    let server = Arc::new(Server::valkey(programs, &data, &[])?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut connection = Connection::plain(&server).await?;

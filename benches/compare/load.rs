@@ -3,6 +3,7 @@
 
 use std::{
     io::{Error, ErrorKind},
+    slice,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -59,17 +60,29 @@ struct Tally {
 
 /// Drives `side` over all connections for so long.
 pub(crate) async fn drive(side: &Arc<Side>, each: Duration) -> Result<Measured, Error> {
+    drive_all(slice::from_ref(side), &[], each).await
+}
+
+/// Drives several sides at once, which share the connections evenly. What servers use and write is of all of them together,
+/// and of those that work behind them.
+pub(crate) async fn drive_all(
+    sides: &[Arc<Side>],
+    behind: &[Arc<Server>],
+    each: Duration,
+) -> Result<Measured, Error> {
     let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
-        connections.push(Connection::open(side).await?);
+    for side in sides.iter().cycle().take(CONNECTIONS) {
+        connections.push((Connection::open(side).await?, side.clone()));
     }
-    let (server_before, written_before) = (side.server.cpu_s(), side.server.written());
+    let servers = || sides.iter().map(|side| &side.server).chain(behind);
+    let used_s = || servers().map(|server| server.cpu_s()).sum::<f64>();
+    let written = || servers().map(|server| server.written()).sum::<u64>();
+    let (server_before, written_before) = (used_s(), written());
     let (own_before, began) = (cpu_s("self"), Instant::now());
-    let (tallies, open) = run_all(connections, side, began + each).await?;
+    let (tallies, open) = run_all(connections, began + each).await?;
     let (elapsed, own_s) = (began.elapsed().as_secs_f64(), cpu_s("self") - own_before);
-    settle(side).await;
-    let server_s = side.server.cpu_s() - server_before;
-    let written = side.server.written() - written_before;
+    settle(&used_s).await;
+    let (server_s, written) = (used_s() - server_before, written() - written_before);
     drop(open);
 
     let mut latencies_us: Vec<u32> = tallies.iter().flat_map(|tally| &tally.latencies_us).copied().collect();
@@ -96,12 +109,11 @@ pub(crate) async fn drive(side: &Arc<Side>, each: Duration) -> Result<Measured, 
 }
 
 async fn run_all(
-    connections: Vec<Connection>,
-    side: &Arc<Side>,
+    connections: Vec<(Connection, Arc<Side>)>,
     until: Instant,
 ) -> Result<(Vec<Tally>, Vec<Connection>), Error> {
     let mut running: JoinSet<_> =
-        connections.into_iter().map(|connection| run(connection, side.clone(), until)).collect();
+        connections.into_iter().map(|(connection, side)| run(connection, side, until)).collect();
     let (mut tallies, mut open) = (Vec::new(), Vec::new());
     while let Some(done) = running.join_next().await {
         let (tally, connection) = done.map_err(Error::other)??;
@@ -135,13 +147,13 @@ async fn run(
     Ok((tally, connection))
 }
 
-/// Waits until the server has done what it put off, so that nobody else's phase pays for it.
-async fn settle(side: &Side) {
+/// Waits until the servers, who have used so much, have done what they put off, so that nobody else's phase pays for it.
+async fn settle(used_s: impl Fn() -> f64) {
     let began = Instant::now();
     while began.elapsed() < QUIET_MAX {
-        let (before, since) = (side.server.cpu_s(), Instant::now());
+        let (before, since) = (used_s(), Instant::now());
         sleep(QUIET_FOR).await;
-        if side.server.cpu_s() - before < QUIET_CPUS * since.elapsed().as_secs_f64() {
+        if used_s() - before < QUIET_CPUS * since.elapsed().as_secs_f64() {
             return;
         }
     }

@@ -8,16 +8,19 @@
 //!
 //! `work` has the works and what is to be reached, `marks` and `pulls` the requests, `setup` what they are about, `protocol`
 //! the three protocols, `load` the generator, `server` the servers, `bare` the floor; `growth` and `instructions` have what is measured once, `curves` and `storm`
-//! how cost grows and pulls wait;
+//! how cost grows and pulls wait; `cluster`, `nodes` and `memory` the engine on a Valkey Cluster;
 //! `report`, `picture` and `chart` show it.
 
 mod bare;
 mod chart;
+mod cluster;
 mod curves;
 mod growth;
 mod instructions;
 mod load;
 mod marks;
+mod memory;
+mod nodes;
 mod picture;
 mod protocol;
 mod pulls;
@@ -176,7 +179,9 @@ fn compare(options: &Options) -> Result<Report, Box<dyn Error>> {
     } else {
         None
     };
-    let once = Once { growth: growth.transpose()?, instructions, curves, storm };
+    let cluster =
+        if options.has(Part::Cluster) { cluster::measure(&runtime, options, folder.path())? } else { None };
+    let once = Once { growth: growth.transpose()?, instructions, curves, storm, cluster };
     let report = Report::new(works, rounds, once);
     if let Some(out) = &options.out {
         fs::write(out.join("compare.json"), report.json())?;

@@ -40,11 +40,16 @@ impl Pulls {
         Self::new("pull of a screen of 20, changed", 200, SCREEN, &pulled.screens, false)
     }
 
+    /// Of a screen that is as it was.
+    pub(crate) fn unchanged_screen(pulled: &Pulled) -> Self {
+        Self::new("pull of a screen of 20, unchanged (304)", 304, SCREEN, &pulled.screens, true)
+    }
+
     fn new(name: &'static str, status: u16, messages: usize, screens: &[Screen], is_unchanged: bool) -> Self {
         let etag =
             |screen: &Screen| if is_unchanged { screen.etag.clone() } else { screen.etag_before.clone() };
         let http = screens.iter().map(|screen| get(screen, &etag(screen))).collect();
-        let resp = screens.iter().map(Screen::resp).collect();
+        let resp = screens.iter().map(|screen| screen.resp("")).collect();
         let postgres = screens.iter().map(Screen::postgres).collect();
         Self { name, status, messages, http, resp, postgres }
     }
@@ -70,7 +75,7 @@ impl Pulls {
     }
 }
 
-fn again(requests: &[Vec<u8>], at: usize, out: &mut Vec<u8>) -> bool {
+pub(crate) fn again(requests: &[Vec<u8>], at: usize, out: &mut Vec<u8>) -> bool {
     out.extend_from_slice(&requests[at % requests.len()]);
     true
 }
@@ -91,10 +96,11 @@ impl Screen {
         (self.first..self.first + self.messages).map(|message| format!("m{message}")).collect()
     }
 
-    fn resp(&self) -> Vec<u8> {
+    /// What counts its receipts in Valkey, below keys that begin so.
+    pub(crate) fn resp(&self, tag: &str) -> Vec<u8> {
         let mut out = Vec::new();
         for message in self.first..self.first + self.messages {
-            push_command(&mut out, &[b"BITCOUNT", key(self.conversation, message).as_bytes()]);
+            push_command(&mut out, &[b"BITCOUNT", key(tag, self.conversation, message).as_bytes()]);
         }
         out
     }
@@ -110,9 +116,9 @@ impl Screen {
     }
 }
 
-/// Where Valkey has a message.
-pub(crate) fn key(conversation: usize, message: usize) -> String {
-    format!("pull{conversation}:m{message}")
+/// Where Valkey has a message, below keys that begin so.
+pub(crate) fn key(tag: &str, conversation: usize, message: usize) -> String {
+    format!("{tag}pull{conversation}:m{message}")
 }
 
 /// The number that PostgreSQL knows a message by.

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
+    cluster::Cluster,
     curves::{self, Curve},
     growth::Growth,
     instructions::{self, Instructions},
@@ -30,6 +31,7 @@ pub(crate) struct Once {
     pub(crate) instructions: Vec<Instructions>,
     pub(crate) curves: Vec<Curve>,
     pub(crate) storm: Option<Storm>,
+    pub(crate) cluster: Option<Cluster>,
 }
 
 /// The median of some rounds, and how far they lie apart.
@@ -111,7 +113,7 @@ impl Report {
             self.print_sides();
             self.print_comparisons();
         }
-        let Once { growth, instructions, curves, storm } = &self.once;
+        let Once { growth, instructions, curves, storm, cluster } = &self.once;
         growth.iter().for_each(Growth::print);
         if !instructions.is_empty() {
             instructions::print(instructions);
@@ -120,6 +122,7 @@ impl Report {
             curves::print(curves);
         }
         storm.iter().for_each(Storm::print);
+        cluster.iter().for_each(Cluster::print);
     }
 
     /// Holds the counts of instructions to what is known.

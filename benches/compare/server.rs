@@ -53,13 +53,21 @@ impl Server {
         Self::speaking(command)
     }
 
+    /// The real server on a Valkey Cluster.
+    pub(crate) fn seenby_on(url: &str, flags: &[&str]) -> Result<Self, Box<dyn Error>> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seenby"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--store", url]).args(flags);
+        command.env("SEENBY_LOG", "error");
+        Self::speaking(command)
+    }
+
     /// Valkey with an `fsync` before each answer, and without snapshots, which would only disturb it.
-    pub(crate) fn valkey(programs: &Path, folder: &Path) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn valkey(programs: &Path, folder: &Path, flags: &[&str]) -> Result<Self, Box<dyn Error>> {
         let (data, port) = (folder.join("valkey"), free_port()?);
         fs::create_dir(&data)?;
         let mut command = Command::new(programs.join("valkey-server"));
         command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--dir"]).arg(&data);
-        command.args(["--appendonly", "yes", "--appendfsync", "always"]);
+        command.args(["--appendonly", "yes", "--appendfsync", "always"]).args(flags);
         Self::listening(command, port, Signal::KILL)
     }
 
@@ -214,7 +222,7 @@ fn user() -> Result<(u32, u32), Box<dyn Error>> {
 }
 
 /// A port that nobody listens on at the moment.
-fn free_port() -> Result<u16, Box<dyn Error>> {
+pub(crate) fn free_port() -> Result<u16, Box<dyn Error>> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

@@ -22,8 +22,8 @@ use crate::{
     work::{Servers, Side},
 };
 
-/// The most that one request can mark.
-const ENTRIES_MAX: usize = 1_000;
+/// Readers that one request marks everything for: so much is done within a node's time for it.
+const ENTRIES_MAX: usize = 100;
 
 /// What is pulled, as single messages and as screens.
 pub(crate) struct Pulled {
@@ -38,13 +38,32 @@ pub(crate) async fn conversations(
     conversations: usize,
     messages: usize,
 ) -> Result<(), Box<dyn Error>> {
+    rosters(seenby, name, conversations).await?;
+    self::messages(seenby, name, conversations, messages).await
+}
+
+/// Conversations whose members have said nothing yet.
+pub(crate) async fn rosters(seenby: &Server, name: &str, conversations: usize) -> Result<(), Box<dyn Error>> {
     let client = client(seenby)?;
     let members: Vec<_> = (0..MEMBERS).map(|member| format!("u{member}")).collect();
     for conversation in (0..conversations).map(|at| format!("{name}{at}")) {
         client.replace_roster(&conversation, &members).await?;
+    }
+    Ok(())
+}
+
+/// What the first member of each conversation sends.
+pub(crate) async fn messages(
+    seenby: &Server,
+    name: &str,
+    conversations: usize,
+    messages: usize,
+) -> Result<(), Box<dyn Error>> {
+    let client = client(seenby)?;
+    for conversation in (0..conversations).map(|at| format!("{name}{at}")) {
         let entries = (0..messages).map(|message| RegisterEntry {
             id: format!("m{message}"),
-            sender: members[0].clone(),
+            sender: "u0".to_owned(),
             audience: None,
             expires_in_s: None,
             order: None,
@@ -59,23 +78,29 @@ pub(crate) async fn conversations(
 
 /// The messages that are pulled, on all sides, with their readers.
 pub(crate) async fn pulled(servers: &Servers) -> Result<Pulled, Box<dyn Error>> {
-    conversations(&servers.seenby, "pull", CONVERSATIONS, MESSAGES).await?;
-    let client = client(&servers.seenby)?;
+    let pulled = pulled_from(&servers.seenby).await?;
+    if let Some(valkey) = &servers.valkey {
+        fill_valkey(valkey, "").await?;
+    }
+    if let Some(postgres) = &servers.postgres {
+        fill_table(postgres).await?;
+    }
+    Ok(pulled)
+}
+
+/// The messages that are pulled, in seenby alone.
+pub(crate) async fn pulled_from(seenby: &Server) -> Result<Pulled, Box<dyn Error>> {
+    conversations(seenby, "pull", CONVERSATIONS, MESSAGES).await?;
+    let client = client(seenby)?;
     let (mut ones, mut screens) = (screens(1), screens(SCREEN));
     for screen in ones.iter_mut().chain(&mut screens) {
         screen.etag_before = pull(&client, screen).await?.1;
     }
-    mark_all(&client).await?;
+    mark_all(seenby, "pull", CONVERSATIONS, MESSAGES).await?;
     for screen in ones.iter_mut().chain(&mut screens) {
         let (read, etag) = pull(&client, screen).await?;
         same("seenby", read, screen.messages * READERS)?;
         screen.etag = etag;
-    }
-    if let Some(valkey) = &servers.valkey {
-        fill_valkey(valkey).await?;
-    }
-    if let Some(postgres) = &servers.postgres {
-        fill_table(postgres).await?;
     }
     Ok(Pulled { ones, screens })
 }
@@ -93,12 +118,19 @@ fn screens(messages: usize) -> Vec<Screen> {
     all.map(screen).collect()
 }
 
-async fn mark_all(client: &Client) -> Result<(), Box<dyn Error>> {
-    for at in 0..CONVERSATIONS {
+/// Marks all messages of the conversations for all who ever read.
+pub(crate) async fn mark_all(
+    seenby: &Server,
+    name: &str,
+    conversations: usize,
+    messages: usize,
+) -> Result<(), Box<dyn Error>> {
+    let client = client(seenby)?;
+    for at in 0..conversations {
         let everything = |reader| BulkMarkEntry {
-            conversation: format!("pull{at}"),
+            conversation: format!("{name}{at}"),
             reader: format!("u{reader}"),
-            up_to: Some(format!("m{}", MESSAGES - 1)),
+            up_to: Some(format!("m{}", messages - 1)),
             ..BulkMarkEntry::default()
         };
         let entries: Vec<_> = readers().map(everything).collect();
@@ -116,15 +148,15 @@ async fn pull(client: &Client, screen: &Screen) -> Result<(usize, String), Box<d
     Ok((read as usize, receipts.etag))
 }
 
-/// A bit for each reader, in a string for each message.
-async fn fill_valkey(server: &Arc<Server>) -> Result<(), Box<dyn Error>> {
+/// A bit for each reader, in a string for each message, below keys that begin so.
+pub(crate) async fn fill_valkey(server: &Arc<Server>, tag: &str) -> Result<(), Box<dyn Error>> {
     let mut bits = vec![0; MEMBERS / 8];
     readers().for_each(|reader| bits[reader / 8] |= 128 >> (reader % 8));
     let mut connection = Connection::plain(server).await?;
     for conversation in 0..CONVERSATIONS {
         let (mut set, mut count) = (Vec::new(), Vec::new());
         for message in 0..MESSAGES {
-            let key = key(conversation, message);
+            let key = key(tag, conversation, message);
             push_command(&mut set, &[b"SETRANGE", key.as_bytes(), b"0", &bits]);
             push_command(&mut count, &[b"BITCOUNT", key.as_bytes()]);
         }

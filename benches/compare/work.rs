@@ -75,6 +75,8 @@ pub(crate) enum Part {
     Curves,
     /// How long pulls take while everybody marks
     Storm,
+    /// The engine on a Valkey Cluster beside the embedded one
+    Cluster,
 }
 
 /// One work, done by several in turn; seenby is the first.
@@ -123,6 +125,11 @@ impl Side {
         Self { subject, server, write, next, opening, bar: None, ..*self }
     }
 
+    /// So many in each request.
+    pub(crate) fn in_units(self, units: usize) -> Self {
+        Self { units, ..self }
+    }
+
     fn what(self, what: &'static str) -> Self {
         Self { what, ..self }
     }
@@ -167,7 +174,8 @@ impl Servers {
         flags: &[&str],
     ) -> Result<Self, Box<dyn Error>> {
         let seenby = Arc::new(Server::seenby(folder, &under, flags)?);
-        let valkey = others.valkey.as_ref().map(|programs| Server::valkey(programs, folder)).transpose()?;
+        let valkey =
+            others.valkey.as_ref().map(|programs| Server::valkey(programs, folder, &[])).transpose()?;
         let postgres =
             others.postgres.as_ref().map(|programs| Server::postgres(programs, folder)).transpose()?;
         Ok(Self { seenby, valkey: valkey.map(Arc::new), postgres: postgres.map(Arc::new), under })
@@ -198,7 +206,7 @@ pub(crate) async fn prepare(servers: &Servers, options: &Options) -> Result<Vec<
 }
 
 /// What all have in common; conversations as many as are needed.
-const MANY: Marks = Marks {
+pub(crate) const MANY: Marks = Marks {
     name: "",
     conversations: 0,
     members: MEMBERS,
@@ -213,12 +221,12 @@ const MARKS: [Marks; 3] = [
     Marks { name: "bulk", readers: 50, messages: SCREEN, first_row: 30_000_000, ..MANY },
 ];
 /// Marks a second of each, more than anybody is expected to make: there must be enough for all rounds.
-const FASTEST: [f64; 3] = [150e3, 1.5e6, 5e6];
+pub(crate) const FASTEST: [f64; 3] = [150e3, 1.5e6, 5e6];
 /// Readers of the pipelines that Valkey takes the bulk in: 100 marks each.
 const PIPELINE_READERS: usize = 5;
 
 /// How many conversations have room for so many marks.
-fn conversations(marks: f64) -> usize {
+pub(crate) fn conversations(marks: f64) -> usize {
     const COUNTS: std::ops::Range<u32> = 8..10_000;
     /// What there is to mark in one, less what does not fill a request.
     const EACH: f64 = 1_950_000.0;
@@ -265,11 +273,9 @@ async fn pull_work(servers: &Servers, pulls: Pulls) -> Result<Work, Box<dyn Erro
 
 async fn mark_work(servers: &Servers, marks: Marks) -> Result<Work, Box<dyn Error>> {
     let http = Protocol::Http { status: 200, has_marks: true };
-    let side =
-        |subject, server, protocol, write: fn(Marks, usize, &mut Vec<u8>) -> bool, marks: Marks| Side {
-            units: marks.units(),
-            ..Side::new(subject, server, protocol, move |at, out| write(marks, at, out))
-        };
+    let side = |subject, server, protocol, write: fn(Marks, usize, &mut Vec<u8>) -> bool, marks: Marks| {
+        Side::new(subject, server, protocol, move |at, out| write(marks, at, out)).in_units(marks.units())
+    };
     let seenby = side(Subject::Seenby, &servers.seenby, http, Marks::http, marks);
     let bare = Arc::new(Server::bare(&setup::ask(&seenby).await?, &servers.under)?);
     let bare = side(Subject::Hyper, &bare, http, Marks::http, marks).what("as many bytes, marks nothing");
