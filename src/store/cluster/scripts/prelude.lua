@@ -204,3 +204,27 @@ end
 local function keep(key, ms, is_new)
   if is_new then call('PEXPIRE', key, ms) else call('PEXPIRE', key, ms, 'GT') end
 end
+
+-- Appends the users of up to `most` slots behind `after` ('' for all) that have a bit in `bits` and are wanted; the slot that
+-- the next part begins behind, or -1.
+local function append_users(answer, base, bits, after, most, is_wanted)
+  local slot, found, next_after = after == '' and 0 or tonumber(after) + 1, {}, -1
+  while slot < 8 * #bits do
+    if slot % 8 == 0 and string.byte(bits, slot / 8 + 1) == 0 then
+      slot = slot + 8
+    else
+      if has(bits, slot) and is_wanted(slot) then
+        if #found == most then
+          next_after = tonumber(found[most])
+          break
+        end
+        found[#found + 1] = string.format('%d', slot)
+      end
+      slot = slot + 1
+    end
+  end
+  in_parts('HMGET', base .. 'n', found, function(_, names)
+    for _, name in ipairs(names) do answer[#answer + 1] = name end
+  end)
+  return next_after
+end

@@ -13,25 +13,8 @@ local passed = { [sender] = true }
 for _, slot in ipairs(quiet) do passed[slot] = true end
 local asked = call('GET', base .. 'a' .. audience) or ''
 local read = call('GETRANGE', base .. 'm' .. ARGV[4], HEADER, -1)
-local wanted, most = ARGV[5] == '1', tonumber(ARGV[7])
-local slot = ARGV[6] == '' and 0 or tonumber(ARGV[6]) + 1
-local found, next_after = {}, -1
-while slot < 8 * #asked do
-  if slot % 8 == 0 and string.byte(asked, slot / 8 + 1) == 0 then
-    slot = slot + 8
-  else
-    if has(asked, slot) and not passed[slot] and has(read, slot) == wanted then
-      if #found == most then
-        next_after = tonumber(found[most])
-        break
-      end
-      found[#found + 1] = string.format('%d', slot)
-    end
-    slot = slot + 1
-  end
-end
-local answer = { known, next_after }
-in_parts('HMGET', base .. 'n', found, function(_, names)
-  for _, name in ipairs(names) do answer[#answer + 1] = name end
-end)
+local wanted = ARGV[5] == '1'
+local function is_wanted(slot) return not passed[slot] and has(read, slot) == wanted end
+local answer = { known, -1 }
+answer[2] = append_users(answer, base, asked, ARGV[6], tonumber(ARGV[7]), is_wanted)
 return answer
