@@ -48,7 +48,7 @@ pub enum StoreError {
     /// Fewer replicas than are asked for have a write. It may be there all the same, and be sent again.
     #[error("too few replicas have the write")]
     TooFewReplicas,
-    /// The cluster's memory is full. Nothing of this one was done.
+    /// The cluster's memory is full. Nothing of this entry was done; of a write of several, those before it were.
     #[error("the cluster's memory is full")]
     Full,
     /// Each export has the engine keep what it is of, and there may not be more of them at once.

@@ -34,6 +34,8 @@ struct Exported {
     head: Head,
     stage: Stage,
     hidden: vec::IntoIter<UserId>,
+    /// The conversation that was begun last.
+    last: Option<ConversationId>,
     conversations: Conversations,
 }
 
@@ -75,7 +77,15 @@ impl ClusterStore {
         let hidden = self.link.all_hidden().await?.into_iter();
         let head = self.export_head(&conversations).await?;
         let (link, runtime) = (self.link.clone(), Handle::current());
-        Ok(Box::new(Exported { link, runtime, head, stage: Stage::Hidden, hidden, conversations }))
+        Ok(Box::new(Exported {
+            link,
+            runtime,
+            head,
+            stage: Stage::Hidden,
+            hidden,
+            last: None,
+            conversations,
+        }))
     }
 
     async fn export_head(&self, wanted: &Conversations) -> Result<Head, StoreError> {
@@ -158,7 +168,12 @@ impl Exported {
                 }
                 Stage::Conversation => {
                     let Some(entry) = self.conversations.next(&self.link).await? else { return Ok(None) };
+                    // One that was forgotten and begun anew on the way may have been handed over already.
+                    if self.last.as_ref() >= Some(&entry.id) {
+                        continue;
+                    }
                     let Some(then) = self.begin(entry).await? else { continue };
+                    self.last = Some(then.entry.id.clone());
                     let (id, order_highest) = (then.entry.id.clone(), then.order_highest);
                     self.stage = Stage::Names(Box::new(then), 0);
                     return Ok(Some(Item::Conversation { id, order_highest }));
@@ -171,7 +186,9 @@ impl Exported {
                 }
                 Stage::Names(then, _) => self.stage = Stage::Roster(then),
                 Stage::Roster(mut then) => {
-                    let roster = then.roster.take();
+                    let mut roster = then.roster.take();
+                    // Who was deleted since the head was read has no name to be a member by.
+                    roster.iter_mut().for_each(|(_, members)| members.remove_all(&then.nobody));
                     self.stage = Stage::Run(then, after_order(None));
                     if let Some((version, members)) = roster {
                         return Ok(Some(Item::Roster { version, members }));

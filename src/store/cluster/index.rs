@@ -70,12 +70,14 @@ impl ClusterStore {
         head: &str,
         command: impl Fn(&str) -> Cmd,
     ) -> Result<Value, StoreError> {
-        let answer = self.write(conversation, head, command("")).await?;
-        if !says_list_first(&answer) {
-            return Ok(answer);
+        let mut life = String::new();
+        loop {
+            let answer = self.write(conversation, head, command(&life)).await?;
+            if !says_list_first(&answer) {
+                return Ok(answer);
+            }
+            life = self.list(conversation).await?.life;
         }
-        let entry = self.list(conversation).await?;
-        self.write(conversation, head, command(&entry.life)).await
     }
 
     /// Lists a life that is to begin.
@@ -97,7 +99,7 @@ impl ClusterStore {
     }
 
     /// Removes what a life that has ended left behind, and its entry last.
-    async fn clear(&self, entry: &Entry) -> Result<(), StoreError> {
+    pub(super) async fn clear(&self, entry: &Entry) -> Result<(), StoreError> {
         let head = self.link.keys.head(&entry.id);
         loop {
             let mut command = script::CLEAR.on(&head);
@@ -122,7 +124,7 @@ impl ClusterStore {
         let mut found = Vec::new();
         let mut after = after.cloned();
         while found.len() <= limit {
-            let entries = self.link.entries(after.as_ref(), limit + 1).await?;
+            let entries = self.link.entries(after.as_ref(), ENTRIES.max(limit + 1)).await?;
             let Some(last) = entries.last() else { break };
             after = Some(last.id.clone());
             let is_there: Vec<_> = entries.iter().map(|entry| self.is_there(entry, now)).collect();
@@ -276,7 +278,7 @@ impl Entry {
 }
 
 /// Whether a script answers that.
-pub(super) fn says_list_first(answer: &Value) -> bool {
+fn says_list_first(answer: &Value) -> bool {
     matches!(array(answer), Some([Value::Int(LIST_FIRST)]))
 }
 

@@ -7,8 +7,8 @@
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -34,8 +34,14 @@ const WAIT: Duration = Duration::from_secs(1);
 const WAIT_MISSING: Duration = Duration::from_millis(50);
 const WAIT_LONG_EVERY: Duration = Duration::from_secs(3);
 
+/// For how long a group without its replicas speaks for those to come. Its node may be none any more.
+const SHORT_FOR: Duration = Duration::from_secs(15);
+
 /// How long the key lasts that is set before a WAIT, in milliseconds.
 const FENCE_MS: u32 = 1_000;
+const FENCE: &str = "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], '', 'PX', ARGV[1])";
+/// Beside how many conversations it is tried.
+const FENCES_MAX: usize = 4;
 
 /// Bounds of how long a group takes, in microseconds, and of how many writes it has.
 pub(super) const COMMIT_US: [u64; BOUNDS] =
@@ -52,8 +58,8 @@ pub(super) struct Shared {
     pub(super) writes: AtomicU64,
     /// Writes that were answered although too few replicas had them.
     pub(super) short: AtomicU64,
-    /// Whether the last group of any lane had too few replicas.
-    is_short: AtomicBool,
+    /// When a group last had too few replicas; none once one on that lane had enough.
+    short_at: Mutex<Option<Instant>>,
     pub(super) commit_us: Tally,
     pub(super) group_writes: Tally,
 }
@@ -68,7 +74,7 @@ impl Shared {
             groups: AtomicU64::new(0),
             writes: AtomicU64::new(0),
             short: AtomicU64::new(0),
-            is_short: AtomicBool::new(false),
+            short_at: Mutex::new(None),
             commit_us: Tally::default(),
             group_writes: Tally::default(),
         }
@@ -76,7 +82,9 @@ impl Shared {
 
     /// Whether writes are refused at present, for want of replicas.
     pub(super) fn refuses(&self) -> bool {
-        self.replicas_missing == ReplicasMissing::Refuse && self.is_short.load(Ordering::Relaxed)
+        let short_at = *self.short_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.replicas_missing == ReplicasMissing::Refuse
+            && short_at.is_some_and(|at| at.elapsed() < SHORT_FOR)
     }
 }
 
@@ -153,13 +161,15 @@ impl Driver {
         let begun = Instant::now();
         let mut pipeline = Pipeline::with_capacity(group.len() + 1);
         let mut answers = Vec::with_capacity(group.len());
-        let mut last = String::new();
+        let mut heads: Vec<String> = Vec::new();
         for Job { head, command, answer, held } in group {
-            last = head;
+            if heads.len() < FENCES_MAX && !heads.contains(&head) {
+                heads.push(head);
+            }
             pipeline.add_command(command);
             answers.push((answer, held));
         }
-        match self.send(pipeline, answers.len(), &last).await {
+        match self.send(pipeline, answers.len(), &heads).await {
             Ok(Sent { values, is_replicated }) => {
                 self.count(begun, answers.len() as u64);
                 self.note(is_replicated);
@@ -173,34 +183,51 @@ impl Driver {
         }
     }
 
-    /// Sends a group of so many writes, the last of which is to the conversation at `head`. After an error the next one goes
-    /// on a fresh connection.
-    async fn send(&mut self, mut pipeline: Pipeline, writes: usize, head: &str) -> Result<Sent, Failure> {
+    /// Sends a group of so many writes to the conversations at `heads`, and maybe others. After an error the next one goes on a
+    /// fresh connection.
+    async fn send(
+        &mut self,
+        mut pipeline: Pipeline,
+        writes: usize,
+        heads: &[String],
+    ) -> Result<Sent, Failure> {
         let lost = |error| Failure::from_error(&error);
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.connector.connect(&self.node).await.map_err(lost)?,
         };
         let wanted = self.shared.min_replicas;
-        if wanted > 0 {
-            let patience = self.patience();
-            pipeline.cmd("SET").arg(format!("{head}w")).arg("").arg("PX").arg(FENCE_MS);
-            pipeline.cmd("WAIT").arg(wanted).arg(patience.as_millis().to_string());
-        }
-        let answers = writes + if wanted > 0 { 2 } else { 0 };
-        let mut values = connection.send_packed_commands(&pipeline, 0, answers).await.map_err(lost)?;
-        self.connection = Some(connection);
         if wanted == 0 {
+            let values = connection.send_packed_commands(&pipeline, 0, writes).await.map_err(lost)?;
+            self.connection = Some(connection);
             return Ok(Sent { values, is_replicated: true });
         }
-        let fence = values.split_off(writes);
-        match fence.as_slice() {
+        let mut heads = heads.iter();
+        self.fence(&mut pipeline, heads.next().map_or("", String::as_str));
+        let mut values = connection.send_packed_commands(&pipeline, 0, writes + 2).await.map_err(lost)?;
+        let mut said = values.split_off(writes);
+        // The slot of that conversation may be on its way to another node; those of others stay.
+        while let ([Value::ServerError(_), _], Some(head)) = (said.as_slice(), heads.next()) {
+            let mut again = Pipeline::new();
+            self.fence(&mut again, head);
+            said = connection.send_packed_commands(&again, 0, 2).await.map_err(lost)?;
+        }
+        self.connection = Some(connection);
+        match said.as_slice() {
             [Value::Okay, Value::Int(replicas)] => {
                 Ok(Sent { values, is_replicated: *replicas >= i64::from(wanted) })
             }
-            // The slot of the last conversation moves, or the node is none any more: nobody knows what the replicas have.
+            // Nobody knows what the replicas have.
             other => Err(other.iter().find_map(failed).unwrap_or(Failure::TooFewReplicas)),
         }
+    }
+
+    /// Sets a key beside the conversation at `head`, and waits for the replicas. By a script: so it is also set where memory is
+    /// full, and what gives memory back comes to its end.
+    fn fence(&mut self, pipeline: &mut Pipeline, head: &str) {
+        let patience = self.patience();
+        pipeline.cmd("EVAL").arg(FENCE).arg(1).arg(format!("{head}w")).arg(FENCE_MS);
+        pipeline.cmd("WAIT").arg(self.shared.min_replicas).arg(patience.as_millis().to_string());
     }
 
     fn patience(&mut self) -> Duration {
@@ -221,11 +248,15 @@ impl Driver {
 
     /// Notes whether there were replicas enough, and tells when that changes.
     fn note(&mut self, is_replicated: bool) {
-        if self.is_short != is_replicated {
+        let changed = self.is_short == is_replicated;
+        if changed || !is_replicated {
+            let short_at = (!is_replicated).then(Instant::now);
+            *self.shared.short_at.lock().unwrap_or_else(PoisonError::into_inner) = short_at;
+        }
+        if !changed {
             return;
         }
         self.is_short = !is_replicated;
-        self.shared.is_short.store(self.is_short, Ordering::Relaxed);
         let (node, wanted) = (&self.node, self.shared.min_replicas);
         if is_replicated {
             tracing::info!(%node, wanted, "replicas have what is written again");

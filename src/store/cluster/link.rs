@@ -187,7 +187,8 @@ impl Link {
         value: &'a Value,
         read: impl FnOnce(&'a Value) -> Option<T>,
     ) -> Result<T, StoreError> {
-        let broken = || Failure::Broken(format!("an answer of a script does not read: {value:?}"));
+        // What it is is not told: it may be names, or a secret.
+        let broken = || Failure::Broken("an answer of a node does not read".to_owned());
         read(value).ok_or_else(|| Self::give_up(&broken()))
     }
 

@@ -1,12 +1,10 @@
 //! Messages: registered, shown, reset and forgotten.
 
-use futures_util::future::join_all;
 use redis::{Cmd, Value};
 
 use super::{
     GRACE,
     engine::ClusterStore,
-    index::says_list_first,
     link::Link,
     pulls::unix_s,
     reply::{array, bytes, id, int, number},
@@ -29,41 +27,71 @@ impl ClusterStore {
         now: Timestamp,
     ) -> Result<Vec<RegisterOutcome>, StoreError> {
         let generations = self.generations(registrations.len() as u64, now).await?;
-        let head = self.link.keys.head(&conversation);
         let all: Vec<_> = registrations.iter().zip(generations).collect();
-        let mut answers = self.register_each(&conversation, &head, "", &all, now).await?;
-        // From there on nothing was done, and what comes later may be about what comes before.
-        if let Some(first) = answers.iter().position(says_list_first) {
-            let life = self.list(&conversation).await?.life;
-            answers.truncate(first);
-            answers.extend(self.register_each(&conversation, &head, &life, &all[first..], now).await?);
+        let (mut outcomes, mut fresh, mut life) = (Vec::with_capacity(all.len()), Vec::new(), String::new());
+        while outcomes.len() < all.len() {
+            let part = part(&all[outcomes.len()..]);
+            let (done, fresh_now) = self.register_part(&conversation, &life, part, now).await?;
+            if done.len() < part.len() {
+                life = self.list(&conversation).await?.life;
+            }
+            outcomes.extend(done.into_iter().collect::<Option<Vec<_>>>().ok_or(StoreError::Unreachable)?);
+            fresh = fresh_now;
         }
-        let outcomes: Vec<_> =
-            answers.iter().map(|answer| Link::expect(answer, outcome)).collect::<Result<_, _>>()?;
-        let last = answers.iter().rev().find_map(|answer| array(answer)?.get(FRESH));
-        let fresh = last.map_or(Ok(Vec::new()), |fresh| Link::expect(fresh, |fresh| users(array(fresh)?)))?;
-        if fresh.is_empty() {
-            return Ok(outcomes);
+        if !fresh.is_empty() {
+            self.look_up(&conversation, &fresh).await?;
+            self.count_anew(&conversation, &all, &mut outcomes, now).await?;
         }
-        self.look_up(&conversation, &fresh).await?;
-        // Those did not count yet.
-        let again = self.register_each(&conversation, &head, "", &all, now).await?;
-        Ok(outcomes.into_iter().zip(&again).map(|(was, again)| counted(was, outcome(again))).collect())
+        Ok(outcomes)
     }
 
-    /// One after the other, on one way: they are polled in this order, and so sent in it.
-    async fn register_each(
+    /// Gives those that are registered the counts of now: users who were new did not count yet.
+    async fn count_anew(
         &self,
         conversation: &ConversationId,
-        head: &str,
-        life: &str,
-        registrations: &[(&Registration, u64)],
+        all: &[(&Registration, u64)],
+        outcomes: &mut [RegisterOutcome],
         now: Timestamp,
-    ) -> Result<Vec<Value>, StoreError> {
-        let command =
-            |(sent, generation): &(&Registration, u64)| registration(head, life, sent, *generation, now);
-        let writes = registrations.iter().map(command).map(|command| self.write(conversation, head, command));
-        join_all(writes).await.into_iter().collect()
+    ) -> Result<(), StoreError> {
+        let is_there = |at: &usize| !matches!(outcomes[*at], RegisterOutcome::Refused(_));
+        let there: Vec<_> = (0..all.len()).filter(is_there).collect();
+        let these: Vec<_> = there.iter().map(|at| all[*at]).collect();
+        let mut counted = Vec::with_capacity(these.len());
+        while counted.len() < these.len() {
+            let part = part(&these[counted.len()..]);
+            counted.extend(self.register_part(conversation, COUNT, part, now).await?.0);
+        }
+        for (at, counted) in there.into_iter().zip(counted) {
+            if let Some(RegisterOutcome::Same(now)) = counted {
+                outcomes[at] = match outcomes[at] {
+                    RegisterOutcome::New(_) => RegisterOutcome::New(now),
+                    _ => RegisterOutcome::Same(now),
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Registers some at once: what became of each, of the first ones alone if one would begin a life that may not begin, and
+    /// who is still to be looked up.
+    async fn register_part(
+        &self,
+        conversation: &ConversationId,
+        life: &str,
+        part: &[(&Registration, u64)],
+        now: Timestamp,
+    ) -> Result<(Vec<Option<RegisterOutcome>>, Vec<UserId>), StoreError> {
+        let head = self.link.keys.head(conversation);
+        let mut command = script::REGISTER.on(&head);
+        command.arg(unix_s(now)).arg(life);
+        part.iter().for_each(|(sent, generation)| add_registration(&mut command, sent, *generation, now));
+        let answer = self.write(conversation, &head, command).await?;
+        Link::expect(&answer, |answer| {
+            let [done, fresh] = array(answer)? else { return None };
+            let done: Vec<_> = array(done)?.iter().map(outcome).collect();
+            // Each that was counted is answered.
+            (!done.is_empty() || life != COUNT).then_some((done, users(array(fresh)?)?))
+        })
     }
 
     pub(super) async fn message_of(
@@ -114,7 +142,8 @@ impl ClusterStore {
         message: MessageId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let generation = self.generations(1, now).await?.start;
+        // Above all that any process has taken: a reset by an older one is taken for a copy that comes late.
+        let generation = self.reserve(1, now.unix_ms.saturating_mul(1_000)).await?;
         let head = self.link.keys.head(&conversation);
         let mut command = script::RESET_MESSAGE.on(&head);
         command.arg(unix_s(now)).arg(message.as_str()).arg(&generation.to_be_bytes()[..]);
@@ -123,32 +152,48 @@ impl ClusterStore {
     }
 }
 
-/// Where in the answer to a registration the users are who are still to be looked up.
-const FRESH: usize = 4;
+/// In place of a life's number: nothing is registered, and what is there is counted.
+const COUNT: &str = "?";
 
-fn registration(head: &str, life: &str, sent: &Registration, generation: u64, now: Timestamp) -> Cmd {
+/// How many registrations one script does at the most, and about how many users of audiences.
+const REGISTRATIONS_MAX: usize = 50;
+const USERS_MAX: usize = 5_000;
+
+/// The first of these, as many as one script does.
+fn part<'a, 'b>(all: &'a [(&'b Registration, u64)]) -> &'a [(&'b Registration, u64)] {
+    let users =
+        |sent: &Registration| if let Audience::Users(users) = &sent.audience { users.len() } else { 0 };
+    let mut sum = 0;
+    let fits = |(sent, _): &&(&Registration, u64)| {
+        sum += users(sent);
+        sum <= USERS_MAX
+    };
+    let count = all.iter().take(REGISTRATIONS_MAX).take_while(fits).count();
+    &all[..count.max(1)]
+}
+
+fn add_registration(command: &mut Cmd, sent: &Registration, generation: u64, now: Timestamp) {
     let Registration { message, sender, audience, expires_in_s, expires_at, order } = sent;
     let asked = |number: Option<u64>| number.map_or(String::new(), |number| number.to_string());
-    let mut command = script::REGISTER.on(head);
-    command.arg(unix_s(now)).arg(life).arg(message.as_str()).arg(sender.as_str());
     command
+        .arg(message.as_str())
+        .arg(sender.as_str())
         .arg(asked(expires_in_s.map(u64::from)))
         .arg(expires_at.unix_s)
         .arg(asked(order.map(|order| order.0)));
     command.arg(&generation.to_be_bytes()[..]).arg(keep_ms(*expires_at, now));
     match audience {
         Audience::Roster => {
-            command.arg("r");
+            command.arg("r").arg(0);
         }
         Audience::Users(users) => {
             let mut users = users.clone();
             drop_doubles(&mut users);
             users.retain(|user| user != sender);
-            command.arg("a");
+            command.arg("a").arg(users.len());
             command.arg(users.iter().map(UserId::as_str).collect::<Vec<_>>());
         }
     }
-    command
 }
 
 /// How long a node is to keep a message, in milliseconds.
@@ -175,15 +220,6 @@ fn outcome(answer: &Value) -> Option<RegisterOutcome> {
         3 => refused(Refusal::NoAudience),
         4 => refused(Refusal::OrderPassed),
         _ => None,
-    }
-}
-
-/// An outcome with what is counted now.
-fn counted(was: RegisterOutcome, again: Option<RegisterOutcome>) -> RegisterOutcome {
-    match (was, again) {
-        (RegisterOutcome::New(_), Some(RegisterOutcome::Same(now))) => RegisterOutcome::New(now),
-        (RegisterOutcome::Same(_), Some(RegisterOutcome::Same(now))) => RegisterOutcome::Same(now),
-        (was, _) => was,
     }
 }
 

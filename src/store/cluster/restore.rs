@@ -205,12 +205,18 @@ impl ClusterStore {
     async fn wipe(&self) -> Result<(), StoreError> {
         let mut walk = Walk::default();
         while let Some(entries) = walk.next(&self.link).await? {
-            together(entries.into_iter().map(|entry| self.forget(entry.id)).collect()).await?;
+            together(entries.iter().map(|entry| self.wipe_one(entry)).collect()).await?;
         }
         let key = self.link.keys.hidden();
         let mut remove = redis::cmd("DEL");
         remove.arg(&key);
         self.link.write(&key, remove).await.map(drop)
+    }
+
+    async fn wipe_one(&self, entry: &Entry) -> Result<(), StoreError> {
+        self.forget(entry.id.clone()).await?;
+        // Also where its life has not begun.
+        self.clear(entry).await
     }
 
     async fn is_half_restored(&self) -> Result<bool, StoreError> {

@@ -145,11 +145,11 @@ impl ClusterStore {
         while let Some(entries) = walk.next(&self.link).await? {
             together(entries.iter().map(|entry| self.part(&entry.id, &user)).collect()).await?;
         }
-        // Last: nobody sees a hidden user again on the way.
-        let key = self.link.keys.hidden();
-        let mut command = redis::cmd("SREM");
-        command.arg(&key).arg(user.as_str());
-        self.link.write(&key, command).await.map(drop)
+        // Last: nobody sees a hidden user again on the way. In every conversation: the name may have come back to one meanwhile.
+        if self.are_hidden(std::slice::from_ref(&user)).await?[0] {
+            self.hide(user, false).await?;
+        }
+        Ok(())
     }
 
     /// Takes a user out of a conversation, and the messages that the user sent.

@@ -13,13 +13,15 @@ for at = 3, #ARGV do
   if flags then
     if not slot or slot == sender or call('GETBIT', base .. 'a' .. audience, slot) == 0 then
       letter = 'x'
-    elseif is_silent then
+    else
       letter = (seen[id] or call('GETBIT', base .. 'm' .. id, BITS + slot) == 1) and 'a' or 'n'
       seen[id] = true
-    else
-      letter = call('SETBIT', base .. 'm' .. id, BITS + slot, 1) == 1 and 'a' or 'n'
     end
   end
   letters[at - 2] = letter
+end
+-- All of it is here: now it is written.
+for at, letter in ipairs(letters) do
+  if letter == 'n' and not is_silent then call('SETBIT', base .. 'm' .. ARGV[at + 2], BITS + slot, 1) end
 end
 return table.concat(letters)

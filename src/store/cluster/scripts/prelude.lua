@@ -8,6 +8,7 @@
 --   u  set: fresh slots, of whose users it is not known yet whether their receipts are off: they count nowhere until it is
 --   m<id>  string: a message's header, and behind it a bit for each slot that has read it
 --   a<sha1>  string: an audience, a bit a slot
+--   z  what was the head of a life that has ended, for an hour
 --
 -- Fields of the head: i life, v version of the roster, c members, a name of the roster as an audience, k slots given,
 -- o highest order, x latest end.
@@ -125,6 +126,11 @@ end
 
 -- What a write answers that would begin a conversation's life, and was not given the number of one that is listed.
 local LIST_FIRST = { -2 }
+
+-- Whether a life of this number may begin.
+local function may_begin(number)
+  return number ~= '' and call('EXISTS', KEYS[1] .. number .. 'z') == 0
+end
 
 -- Users who are still to be looked up among those whose receipts are off.
 local function fresh_users(base)

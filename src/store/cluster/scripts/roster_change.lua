@@ -1,7 +1,7 @@
 -- number of a life that is listed or '', most members, how many to add, user…, and the others are to remove :
 -- members or -1 for too many, version, users to look up
 local base, number, most, adds = life(), ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-if not base and number == '' then return LIST_FIRST end
+if not base and not may_begin(number) then return LIST_FIRST end
 local add, remove, removed = {}, {}, {}
 for at = 4, 3 + adds do add[at - 3] = ARGV[at] end
 for at = 4 + adds, #ARGV do

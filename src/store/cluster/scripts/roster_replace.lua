@@ -1,6 +1,6 @@
 -- number of a life that is listed or '', user… : members, version, users to look up
 local base, number = life(), ARGV[1]
-if not base and number == '' then return LIST_FIRST end
+if not base and not may_begin(number) then return LIST_FIRST end
 local users = {}
 for at = 2, #ARGV do users[at - 1] = ARGV[at] end
 local home = base or (KEYS[1] .. number)

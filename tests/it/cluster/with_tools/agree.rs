@@ -62,6 +62,12 @@ async fn what_goes_in_through_one_comes_out_of_the_other_at_once_under_the_same_
     assert_eq!(agreed(&[one, other]).await.0[0].read, Some(1));
     one.reset_message("c", "m1").await.unwrap();
     assert_eq!(agreed(&[other, one]).await.0[0].read, Some(0));
+    // One that the other server registered, by the server that took its generations first.
+    other.register("c", "later", &"alice".into()).await.unwrap();
+    other.mark_messages("c", "bob", &["later"]).await.unwrap();
+    one.reset_message("c", "later").await.unwrap();
+    assert_eq!(other.readers("c", "later").await.unwrap(), [""; 0]);
+    one.delete_message("c", "later").await.unwrap();
     other.mark_up_to("c", "carol", "m2").await.unwrap();
     assert_eq!(one.badge("c", "dave").await.unwrap().unread, 2);
     assert_eq!(one.badge("c", "carol").await.unwrap().unread, 0);
