@@ -1,6 +1,6 @@
 -- number of a life, after (an order, or '-inf'), highest order, most :
 -- the next part's after or '', each message's id and key, and each audience's name and bits
-local base, after, most = KEYS[1] .. ARGV[1], ARGV[2] == '-inf' and '-inf' or ('(' .. ARGV[2]), tonumber(ARGV[4])
+local base, after, most = KEYS[1] .. ARGV[1], behind(ARGV[2]), tonumber(ARGV[4])
 local ids = call('ZRANGE', base .. 'o', after, ARGV[3], 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
 local messages, audiences, seen = {}, {}, {}
 for at = 1, #ids, 2 do

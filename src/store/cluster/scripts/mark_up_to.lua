@@ -6,7 +6,7 @@ slot = tonumber(slot)
 if call('SISMEMBER', base .. 'u', slot) == 1 then return look_up_first({ ARGV[2] }) end
 local now, most = tonumber(ARGV[1]), tonumber(ARGV[5])
 local is_silent = call('SISMEMBER', base .. 'h', slot) == 1
-local after = ARGV[4] == '-inf' and '-inf' or ('(' .. ARGV[4])
+local after = behind(ARGV[4])
 local ids = call('ZRANGE', base .. 'o', after, ARGV[3], 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
 local new, already = 0, 0
 for at = 1, #ids, 2 do

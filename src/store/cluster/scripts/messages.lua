@@ -17,7 +17,7 @@ if ARGV[2] == '' then
   add(ARGV[3])
   return answer
 end
-local after, most = ARGV[2] == '-inf' and '-inf' or ('(' .. ARGV[2]), tonumber(ARGV[3])
+local after, most = behind(ARGV[2]), tonumber(ARGV[3])
 repeat
   local ids = call('ZRANGE', base .. 'o', after, '+inf', 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
   for at = 1, #ids, 2 do

@@ -234,3 +234,15 @@ local function append_users(answer, base, bits, after, most, is_wanted)
   end)
   return next_after
 end
+
+-- Where a range of orders begins that goes on behind `after`, an order or '-inf'.
+local function behind(after)
+  return after == '-inf' and after or ('(' .. after)
+end
+
+-- Puts a message into an index, which is kept for at least so many milliseconds.
+local function index(key, id, score, ms)
+  local is_new = call('EXISTS', key) == 0
+  call('ZADD', key, string.format('%.0f', score), id)
+  keep(key, ms, is_new)
+end

@@ -3,7 +3,7 @@ local base = life()
 if not base then return '' end
 local senders = {}
 for at = 3, #ARGV do senders[tonumber(ARGV[at])] = true end
-local after, most = ARGV[1] == '-inf' and '-inf' or ('(' .. ARGV[1]), tonumber(ARGV[2])
+local after, most = behind(ARGV[1]), tonumber(ARGV[2])
 local ids = call('ZRANGE', base .. 'o', after, '+inf', 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
 call('EXISTS', base .. 'e', base .. 'g')
 for at = 1, #ids, 2 do

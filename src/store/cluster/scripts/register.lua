@@ -78,15 +78,10 @@ local function register(id, sender, within, ends, asked_order, generation, ms, b
   local of = call('BITCOUNT', audience_key) - call('GETBIT', audience_key, sent_by)
   local within_s = within ~= '' and tonumber(within) or 0
   call('SET', key, struct.pack(FORMAT, flags, generation, order, ends, within_s, sent_by, of, audience), 'PX', ms)
-  local function index(name, score)
-    local is_new = call('EXISTS', home .. name) == 0
-    call('ZADD', home .. name, string.format('%.0f', score), id)
-    keep(home .. name, ms, is_new)
-  end
-  index('o', order)
+  index(home .. 'o', id, order, ms)
   call('ZREM', home .. 'e', id)
   local latest = tonumber(call('HGET', KEYS[1], 'x') or '0')
-  if ends < latest then index('e', ends) end
+  if ends < latest then index(home .. 'e', id, ends, ms) end
   call('HSET', KEYS[1], 'o', string.format('%.0f', order), 'x', string.format('%.0f', math.max(ends, latest)))
   return { 0, counted(home, of, audience, sent_by), order, ends }
 end

@@ -12,13 +12,8 @@ for at = 3 + count, #ARGV, 7 do
   if is_new then call('SET', key, ARGV[2 + audience]) end
   keep(key, ms, is_new)
   call('SET', base .. 'm' .. id, header .. audiences[audience] .. read, 'PX', ms)
-  local function index(name, score)
-    local begins = call('EXISTS', base .. name) == 0
-    call('ZADD', base .. name, score, id)
-    keep(base .. name, ms, begins)
-  end
-  index('o', order)
-  if tonumber(ends) < latest then index('e', ends) end
+  index(base .. 'o', id, tonumber(order), ms)
+  if tonumber(ends) < latest then index(base .. 'e', id, tonumber(ends), ms) end
   latest = math.max(tonumber(ends), latest)
 end
 call('HSET', KEYS[1], 'x', string.format('%.0f', latest))

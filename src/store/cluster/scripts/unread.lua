@@ -4,7 +4,7 @@ local slot = base and call('HGET', base .. 's', ARGV[2])
 if not slot then return { 0, false, '' } end
 slot = tonumber(slot)
 local now, most = tonumber(ARGV[1]), tonumber(ARGV[4])
-local after = ARGV[3] == '-inf' and '-inf' or ('(' .. ARGV[3])
+local after = behind(ARGV[3])
 local ids = call('ZRANGE', base .. 'o', after, '+inf', 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
 local count, first = 0, false
 for at = 1, #ids, 2 do
