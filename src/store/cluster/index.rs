@@ -44,7 +44,7 @@ const TOGETHER: usize = 64;
 /// How many entries are read from a list at once.
 const ENTRIES: usize = 1_000;
 
-/// How many times so many are swept at once: two thousand conversations take a tenth of a second.
+/// How many times so many are swept at once.
 const SWEEP_PARTS: usize = 2;
 
 /// A sweep, as far as it has come.

@@ -16,7 +16,7 @@ use crate::{
     store::{Mark, Marked, Read, StoreError, Unread},
 };
 
-/// How many messages one script looks at: it holds up the node for half a millisecond or so.
+/// How many messages one script looks at: as long as it runs the node does nothing else.
 pub(super) const PART: usize = 500;
 
 impl ClusterStore {
