@@ -100,6 +100,44 @@ id! {
     /// A message, unique within its conversation.
     MessageId
 }
+
+impl MessageId {
+    /// The same id, for calls that only look it up.
+    #[must_use]
+    pub fn borrowed(&self) -> MessageIdRef<'_> {
+        MessageIdRef(&self.0)
+    }
+}
+
+/// A [`MessageId`] where its text stands already: nothing is copied to look a message up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MessageIdRef<'a>(&'a str);
+
+impl<'a> MessageIdRef<'a> {
+    /// Checks `text` and takes it as an id.
+    pub fn new(text: &'a str) -> Result<Self, IdError> {
+        check(text)?;
+        Ok(Self(text))
+    }
+
+    /// The id as the chat wrote it.
+    #[must_use]
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+}
+
+impl From<MessageIdRef<'_>> for MessageId {
+    fn from(id: MessageIdRef<'_>) -> Self {
+        Self(id.0.into())
+    }
+}
+
+impl fmt::Display for MessageIdRef<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.0)
+    }
+}
 id! {
     /// A user: a member, a sender, a reader.
     UserId

@@ -19,7 +19,7 @@ mod slot;
 mod viewer;
 
 pub use hidden::Hidden;
-pub use id::{ConversationId, ID_BYTES_MAX, IdError, MessageId, UserId};
+pub use id::{ConversationId, ID_BYTES_MAX, IdError, MessageId, MessageIdRef, UserId};
 pub use limits::Limits;
 pub use message::{
     Audience, Generation, Message, ORDER_MAX, Order, Refusal, RegisterOutcome, Registered, Registration,

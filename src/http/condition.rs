@@ -42,7 +42,7 @@ mod tests {
         let (conversation, message) = (ConversationId::new("c").unwrap(), MessageId::new("m").unwrap());
         let named = Named {
             conversation: &conversation,
-            message: &message,
+            message: message.borrowed(),
             receipts: Some(Receipts { generation: Generation(1), read, of: 9, marks: read, hidden: 0 }),
         };
         Etag::of(std::iter::once(named), 1, EtagKey::default())

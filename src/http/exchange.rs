@@ -51,7 +51,23 @@ pub(super) struct Exchange<'a> {
     ids: Ids<'a>,
 }
 
-impl Exchange<'_> {
+impl<'a> Exchange<'a> {
+    /// A request of which the whole body is there.
+    pub(super) fn begin(
+        server: &'a Server,
+        head: &'a Parts,
+        (route, ids): (&Route, Ids<'a>),
+        caller: Caller,
+        body: Collected,
+    ) -> Result<Self, Failure> {
+        if route.takes_body {
+            body::check_type(&head.headers)?;
+        }
+        let query = Query::parse(head.uri.query(), route.query)?;
+        let now = server.clock.now();
+        Ok(Self { server, version: head.version, headers: &head.headers, query, body, caller, now, ids })
+    }
+
     pub(super) fn ledger(&self) -> &Ledger {
         &self.server.ledger
     }
@@ -86,7 +102,7 @@ impl Exchange<'_> {
         auth::viewer(&self.caller, self.server.visibility)
     }
 
-    fn id<I: Id>(&self, at: usize, field: &str) -> Result<I, Failure> {
+    fn id<'i, I: Id<'i>>(&'i self, at: usize, field: &str) -> Result<I, Failure> {
         let Some(text) = self.segment(at) else {
             let detail = format!("'{field}' in the path is not percent-encoded UTF-8");
             return Err(Failure::new(Code::BadId, detail));
@@ -122,7 +138,7 @@ pub(super) async fn answer(
         Found::Nothing => "none",
     };
     let mut trail = Trail::begin(id, &head.method, template);
-    let outcome = in_turn(&server, &head, found, body, (&in_flight, &mut trail)).await;
+    let outcome = carry_out(&server, &head, found, body, (&in_flight, &mut trail)).await;
     let held = outcome.and_then(|response| {
         let held = body::hold(&server.bodies, response.body().bytes().len(), head.version)?;
         Ok((response, held))
@@ -149,7 +165,10 @@ fn find<'h>(server: &Server, head: &'h Parts) -> Found<'h> {
 }
 
 /// Carries out a request whose head is within its limits, once it is the connection's turn.
-async fn in_turn(
+///
+/// All of its waiting is here and in the calls: each function in between that waits would keep a room for what it is given
+/// beside that of the one it waits for, and the whole is copied for each request.
+async fn carry_out(
     server: &Server,
     head: &Parts,
     found: Found<'_>,
@@ -159,7 +178,20 @@ async fn in_turn(
     let length = check_head(head, server.limits.head_bytes_max)?;
     let _held = body::hold(&server.bodies, length, head.version)?;
     in_flight.turn().await;
-    dispatch(server, head, found, body, trail).await
+    let (route, ids) = match found {
+        Found::Route(route, ids) => (route, ids),
+        found => return without_route(head, found),
+    };
+    let caller = authorize(server, head, route, &ids, trail)?;
+    let body = if route.takes_body {
+        let limits = body_limits(server.limits, &caller);
+        body::check_length(&head.headers, &limits)?;
+        body::collect(body, &limits, &server.bodies, head.version).await?
+    } else {
+        Collected::default()
+    };
+    let exchange = Exchange::begin(server, head, (route, ids), caller, body)?;
+    call(route, &exchange).await
 }
 
 fn refused(server: &Server, failure: Failure, version: Version, id: RequestId) -> Response<Content> {
@@ -208,32 +240,19 @@ pub(super) fn head_too_large(bytes_max: usize) -> Failure {
     Failure::over(Limit::Head, Code::HeaderTooLarge, detail)
 }
 
-async fn dispatch(
-    server: &Server,
-    head: &Parts,
-    found: Found<'_>,
-    body: Incoming,
-    trail: &mut Trail,
-) -> Outcome {
-    let (route, ids) = match found {
-        Found::Route(route, ids) => (route, ids),
-        Found::File(file) => return Ok(demo::answer(file)),
-        Found::Methods(_, methods) if head.method == Method::OPTIONS => return options(&methods),
+/// What is answered where there is no call.
+fn without_route(head: &Parts, found: Found<'_>) -> Outcome {
+    match found {
+        Found::File(file) => Ok(demo::answer(file)),
+        Found::Methods(_, methods) if head.method == Method::OPTIONS => options(&methods),
         Found::Methods(_, methods) => {
             let failure = Failure::new(Code::MethodNotAllowed, format!("this path has {methods}"));
-            return Err(failure.allow(methods));
+            Err(failure.allow(methods))
         }
-        Found::Nothing => return Err(Failure::new(Code::NoSuchRoute, Code::NoSuchRoute.explanation())),
-    };
-    let caller = authorize(server, head, route, &ids, trail)?;
-    let body = if route.takes_body {
-        let limits = body_limits(server.limits, &caller);
-        body::check_length(&head.headers, &limits)?;
-        body::collect(body, &limits, &server.bodies, head.version).await?
-    } else {
-        Collected::default()
-    };
-    carry_out(server, head, (route, ids), caller, body).await
+        Found::Route(..) | Found::Nothing => {
+            Err(Failure::new(Code::NoSuchRoute, Code::NoSuchRoute.explanation()))
+        }
+    }
 }
 
 /// What a user may send is small, so that a few of them do not take up the bytes that all bodies share.
@@ -274,24 +293,6 @@ fn authorize(
     Ok(caller)
 }
 
-/// The rest of the way, once the whole body is there.
-pub(super) async fn carry_out(
-    server: &Server,
-    head: &Parts,
-    (route, ids): (&Route, Ids<'_>),
-    caller: Caller,
-    body: Collected,
-) -> Outcome {
-    if route.takes_body {
-        body::check_type(&head.headers)?;
-    }
-    let query = Query::parse(head.uri.query(), route.query)?;
-    let now = server.clock.now();
-    let (version, headers) = (head.version, &head.headers);
-    let exchange = Exchange { server, version, headers, query, body, caller, now, ids };
-    call(route, &exchange).await
-}
-
 fn options(methods: &str) -> Outcome {
     let mut response = answer::no_content();
     let allow = HeaderValue::from_str(methods).map_err(Failure::internal)?;
@@ -299,7 +300,8 @@ fn options(methods: &str) -> Outcome {
     Ok(response)
 }
 
-async fn call(route: &Route, exchange: &Exchange<'_>) -> Outcome {
+/// The rest of the way.
+pub(super) async fn call(route: &Route, exchange: &Exchange<'_>) -> Outcome {
     match route.call {
         Call::Pull => receipts::pull(exchange).await,
         Call::Stream => stream::open(exchange).await,

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::problem::Failure;
 use crate::{
-    domain::{ConversationId, IdError, MessageId, ORDER_MAX, Order, UserId},
+    domain::{ConversationId, IdError, MessageId, MessageIdRef, ORDER_MAX, Order, UserId},
     wire::Code,
 };
 
@@ -28,31 +28,31 @@ impl fmt::Display for Place {
     }
 }
 
-/// One of the three kinds of id.
-pub(super) trait Id: Sized {
+/// An id of one of the three kinds.
+pub(super) trait Id<'a>: Sized {
     /// Checks a text and takes it as an id.
-    fn read(text: &str) -> Result<Self, IdError>;
+    fn read(text: &'a str) -> Result<Self, IdError>;
 }
 
 macro_rules! id {
-    ($($name:ident)*) => {
-        $(impl Id for $name {
-            fn read(text: &str) -> Result<Self, IdError> {
-                Self::new(text)
+    ($($name:ty)*) => {
+        $(impl<'a> Id<'a> for $name {
+            fn read(text: &'a str) -> Result<Self, IdError> {
+                <$name>::new(text)
             }
         })*
     };
 }
 
-id!(ConversationId MessageId UserId);
+id!(ConversationId MessageId MessageIdRef<'a> UserId);
 
 /// An id.
-pub(super) fn id<I: Id>(place: Place, field: &str, text: &str) -> Result<I, Failure> {
+pub(super) fn id<'a, I: Id<'a>>(place: Place, field: &str, text: &'a str) -> Result<I, Failure> {
     I::read(text).map_err(|error| Failure::new(Code::BadId, format!("'{place}{field}': {error}")))
 }
 
 /// A list of ids.
-pub(super) fn ids<I: Id>(place: Place, field: &str, texts: &[String]) -> Result<Vec<I>, Failure> {
+pub(super) fn ids<'a, I: Id<'a>>(place: Place, field: &str, texts: &'a [String]) -> Result<Vec<I>, Failure> {
     // Not collected: a list of what may fail would grow one step after the other.
     let mut ids = Vec::with_capacity(texts.len());
     for (at, text) in texts.iter().enumerate() {

@@ -18,7 +18,7 @@ use crate::access::Caller;
 use super::{
     Server,
     answer::Content,
-    exchange::carry_out,
+    exchange::{Exchange, call},
     route::{self, Found},
 };
 
@@ -34,7 +34,9 @@ pub fn requests(server: &Server, bytes: &[u8]) {
         let Some((head, body)) = read(request) else { continue };
         let Found::Route(route, ids) = route::find(&head.method, head.uri.path()) else { continue };
         let body = Bytes::copy_from_slice(if route.takes_body { body } else { b"" });
-        let answer = pin!(carry_out(server, &head, (route, ids), Caller::Anybody, body.into()));
+        let answer = pin!(async {
+            call(route, &Exchange::begin(server, &head, (route, ids), Caller::Anybody, body.into())?).await
+        });
         let Poll::Ready(outcome) = answer.poll(&mut Context::from_waker(Waker::noop())) else {
             panic!("{head:?} is not answered at once")
         };

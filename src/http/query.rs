@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr_iter, memchr2};
+
 use super::problem::Failure;
 use crate::wire::Code;
 
@@ -31,20 +33,17 @@ pub(super) struct Query<'a> {
 impl<'a> Query<'a> {
     /// Reads a query that may have these parameters.
     pub(super) fn parse(text: Option<&'a str>, known: &'static [Parameter]) -> Result<Self, Failure> {
-        let mut rest = text.unwrap_or_default();
+        let text = text.unwrap_or_default();
+        // Nearly always nothing is encoded, which is seen at once for all of it.
+        let is_plain = memchr2(b'%', b'+', text.as_bytes()).is_none();
         // Most pairs of a long query are of a few bytes, an id each.
-        let mut query = Self { known, given: Vec::with_capacity(1 + rest.len() / 12) };
-        while !rest.is_empty() {
-            let mut is_plain = true;
-            let end = rest.bytes().position(|byte| {
-                is_plain &= !matches!(byte, b'%' | b'+');
-                byte == b'&'
-            });
-            let (pair, after) = rest.split_at(end.unwrap_or(rest.len()));
-            rest = after.get(1..).unwrap_or_default();
-            if !pair.is_empty() {
-                query.take(pair, is_plain)?;
+        let mut query = Self { known, given: Vec::with_capacity(1 + text.len() / 12) };
+        let mut first = 0;
+        for end in memchr_iter(b'&', text.as_bytes()).chain([text.len()]) {
+            if first < end {
+                query.take(&text[first..end], is_plain)?;
             }
+            first = end + 1;
         }
         Ok(query)
     }

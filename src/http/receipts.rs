@@ -21,8 +21,8 @@ use super::{
     written,
 };
 use crate::{
-    domain::{ConversationId, Etag, MessageId, Named, Pace, Refusal},
-    receipts::{Half, ReadersWanted, Screen},
+    domain::{Etag, MessageIdRef, Named, Pace, Refusal},
+    receipts::{Asked, Half, ReadersWanted, Screen},
     wire::{Code, Poll, QueryReceipts, QueryRequest, QueryResponse, ReadersResponse},
 };
 
@@ -70,27 +70,37 @@ fn pulled<'a>(named: impl Iterator<Item = Named<'a>>, poll: Option<Pace>, bytes:
 }
 
 /// The messages that the query names: 1 to 100, each once.
-pub(super) fn screen(exchange: &Exchange<'_>) -> Result<Vec<MessageId>, Failure> {
+pub(super) fn screen<'e>(exchange: &'e Exchange<'_>) -> Result<Vec<MessageIdRef<'e>>, Failure> {
     let count = exchange.query.all("message").count();
     fields::one_to(Place::Top, "message", count, exchange.ledger().limits().pull_messages_max)?;
-    let mut messages: Vec<MessageId> = Vec::with_capacity(count);
-    let mut ends = Vec::with_capacity(count);
+    let mut messages: Vec<MessageIdRef<'_>> = Vec::with_capacity(count);
+    let mut ends = Ends::default();
     for text in exchange.query.all("message") {
-        let (message, end) = (fields::id(Place::Top, "message", text)?, end_of(text));
-        // At most 100 of them: looking along the list is cheaper than hashing, and ids that end otherwise differ.
-        if ends.contains(&end) && messages.contains(&message) {
+        let message = fields::id(Place::Top, "message", text)?;
+        if ends.may_have(text) && messages.contains(&message) {
             return Err(fields::bad(format!("'message' names '{message}' twice")));
         }
         messages.push(message);
-        ends.push(end);
     }
     Ok(messages)
 }
 
-/// The last bytes of an id, where most ids of one conversation differ.
-fn end_of(id: &str) -> u64 {
-    const BYTES: usize = size_of::<u64>();
-    id.bytes().rev().take(BYTES).fold(0, |end, byte| end << 8 | u64::from(byte))
+/// How ids ended, which is where most ids of one conversation differ: a bit each of 1,024, by a hash of their last four
+/// bytes. Of at most 100 ids, to look along all of them at times costs less than to keep them in a table.
+#[derive(Default)]
+struct Ends([u64; 16]);
+
+impl Ends {
+    /// Whether an id may be one of those before. It is among them from now on.
+    fn may_have(&mut self, id: &str) -> bool {
+        let short = || id.bytes().fold(0, |end, byte| end << 8 | u32::from(byte));
+        let end = id.as_bytes().last_chunk().map_or_else(short, |end| u32::from_le_bytes(*end));
+        let place = end.wrapping_mul(0x9e37_79b1) >> 22;
+        let (word, bit) = (&mut self.0[place as usize / 64], 1 << (place % 64));
+        let had = *word & bit != 0;
+        *word |= bit;
+        had
+    }
 }
 
 fn not_modified() -> Response<Content> {
@@ -131,15 +141,13 @@ pub(super) async fn query(exchange: &Exchange<'_>) -> Outcome {
     })
 }
 
-type Pulls = Vec<(ConversationId, Vec<MessageId>)>;
-
-fn query_pulls(exchange: &Exchange<'_>, request: &QueryRequest) -> Result<Pulls, Failure> {
+fn query_pulls<'r>(exchange: &Exchange<'_>, request: &'r QueryRequest) -> Result<Vec<Asked<'r>>, Failure> {
     let most = exchange.ledger().limits().pull_messages_max;
     // Each pull has a message at least, so their number is bounded by that of the messages.
     fields::one_to(Place::Top, "pulls", request.pulls.len(), most)?;
     let count = request.pulls.iter().map(|pull| pull.messages.len()).sum();
     fields::at_most(Place::Top, "pulls[].messages", count, most)?;
-    let mut pulls: Pulls = Vec::with_capacity(request.pulls.len());
+    let mut pulls: Vec<Asked<'_>> = Vec::with_capacity(request.pulls.len());
     for (at, pull) in request.pulls.iter().enumerate() {
         let place = Place::Entry("pulls", at);
         fields::one_to(place, "messages", pull.messages.len(), most)?;

@@ -62,6 +62,22 @@ impl Watched {
         }
         outcome
     }
+
+    /// Writes so many bytes to the socket, unless they are to be withheld.
+    fn write_with(
+        &mut self,
+        count: usize,
+        write: impl FnOnce(Pin<&mut Socket>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if !self.watch.state().may_write() {
+            return Poll::Ready(Ok(count));
+        }
+        let outcome = write(Pin::new(&mut self.stream));
+        if outcome.is_ready() {
+            self.watch.state().has_written();
+        }
+        outcome
+    }
 }
 
 impl AsyncRead for Watched {
@@ -83,7 +99,7 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
+        self.get_mut().write_with(bytes.len(), |stream| stream.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -91,15 +107,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        if !this.watch.state().may_write() {
-            return Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()));
-        }
-        let outcome = Pin::new(&mut this.stream).poll_write_vectored(cx, parts);
-        if outcome.is_ready() {
-            this.watch.state().has_written();
-        }
-        outcome
+        let count = parts.iter().map(|part| part.len()).sum();
+        self.get_mut().write_with(count, |stream| stream.poll_write_vectored(cx, parts))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -12,7 +12,7 @@ mod stream;
 mod user;
 
 pub use mark::{BulkMarked, EntryRefused};
-pub use pull::Screen;
+pub use pull::{Asked, Screen};
 pub use register::BulkRegistered;
 pub use stream::{Change, Stream};
 

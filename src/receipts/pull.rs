@@ -2,14 +2,17 @@
 
 use super::Ledger;
 use crate::{
-    domain::{ConversationId, Etag, MessageId, Named, Pace, Receipts, Timestamp, Viewer},
+    domain::{ConversationId, Etag, MessageId, MessageIdRef, Named, Pace, Receipts, Timestamp, Viewer},
     store::{ReadersPart, ReadersWanted, StoreError},
 };
 
+/// The messages that are asked for of one conversation.
+pub type Asked<'a> = (ConversationId, Vec<MessageIdRef<'a>>);
+
 /// What is known of the messages that a client pulled in one request.
 #[derive(Debug, Clone)]
-pub struct Screen {
-    pulls: Vec<(ConversationId, Vec<MessageId>)>,
+pub struct Screen<'a> {
+    pulls: Vec<Asked<'a>>,
     receipts: Vec<Option<Receipts>>,
     /// Names all of it as it stands.
     pub etag: Etag,
@@ -19,7 +22,7 @@ pub struct Screen {
     pub pace: Pace,
 }
 
-impl Screen {
+impl Screen<'_> {
     /// Each message asked for, in the order asked.
     pub fn named(&self) -> impl Iterator<Item = Named<'_>> {
         named(&self.pulls, &self.receipts)
@@ -32,16 +35,13 @@ impl Screen {
     }
 }
 
-fn named<'a>(
-    pulls: &'a [(ConversationId, Vec<MessageId>)],
-    receipts: &'a [Option<Receipts>],
-) -> impl Iterator<Item = Named<'a>> {
+fn named<'a>(pulls: &'a [Asked<'a>], receipts: &'a [Option<Receipts>]) -> impl Iterator<Item = Named<'a>> {
     let asked = pulls
         .iter()
         .flat_map(|(conversation, messages)| messages.iter().map(move |message| (conversation, message)));
     asked.zip(receipts).map(|((conversation, message), receipts)| Named {
         conversation,
-        message,
+        message: *message,
         receipts: *receipts,
     })
 }
@@ -49,12 +49,12 @@ fn named<'a>(
 impl Ledger {
     /// Pulls the messages of one screen, which may lie in several conversations. Never waits for a write to disk, and
     /// costs the same for 10 readers as for 10,000. What `viewer` may not see is unknown.
-    pub async fn pull(
+    pub async fn pull<'a>(
         &self,
-        pulls: Vec<(ConversationId, Vec<MessageId>)>,
+        pulls: Vec<Asked<'a>>,
         viewer: &Viewer,
         now: Timestamp,
-    ) -> Result<Screen, StoreError> {
+    ) -> Result<Screen<'a>, StoreError> {
         let mut receipts = Vec::new();
         for (conversation, messages) in &pulls {
             let found = self.store.receipts(conversation, messages, viewer, now).await?;

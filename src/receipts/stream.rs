@@ -5,7 +5,7 @@
 
 use super::{Ledger, Screen};
 use crate::{
-    domain::{ConversationId, Etag, MessageId, Named, Pace, Receipts, Timestamp, Viewer},
+    domain::{ConversationId, Etag, MessageId, MessageIdRef, Named, Pace, Receipts, Timestamp, Viewer},
     store::{Changes, StoreError},
 };
 
@@ -41,7 +41,7 @@ impl Change {
         let conversation = &self.conversation;
         self.changed.iter().map(move |(message, receipts)| Named {
             conversation,
-            message,
+            message: message.borrowed(),
             receipts: *receipts,
         })
     }
@@ -50,20 +50,22 @@ impl Change {
 impl Ledger {
     /// The messages of a screen as they stand, and the stream of what becomes of them. What `viewer` may not see is
     /// unknown.
-    pub async fn stream(
+    pub async fn stream<'a>(
         &self,
         conversation: ConversationId,
-        messages: Vec<MessageId>,
+        messages: Vec<MessageIdRef<'a>>,
         viewer: Viewer,
         now: Timestamp,
-    ) -> Result<(Screen, Stream), StoreError> {
+    ) -> Result<(Screen<'a>, Stream), StoreError> {
         // Watched first: what happens meanwhile is in what is found, or told later.
         let changes = self.store.changes(&conversation);
-        let pulls = vec![(conversation.clone(), messages.clone())];
+        let known = messages.iter().copied().map(MessageId::from).collect();
+        let pulls = vec![(conversation.clone(), messages)];
         let screen = self.pull(pulls, &viewer, now).await?;
         let shown: Vec<_> = screen.named().map(|named| named.receipts).collect();
         let ahead = shown.clone();
-        Ok((screen, Stream { ledger: self.clone(), viewer, changes, conversation, messages, shown, ahead }))
+        let ledger = self.clone();
+        Ok((screen, Stream { ledger, viewer, changes, conversation, messages: known, shown, ahead }))
     }
 }
 
@@ -75,8 +77,8 @@ impl Stream {
 
     /// Looks at what there is. Never waits for a write to disk.
     pub async fn look(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let looked = self.ledger.store.receipts(&self.conversation, &self.messages, &self.viewer, now);
-        self.ahead = looked.await?;
+        let messages: Vec<_> = self.messages.iter().map(MessageId::borrowed).collect();
+        self.ahead = self.ledger.store.receipts(&self.conversation, &messages, &self.viewer, now).await?;
         Ok(())
     }
 
@@ -103,7 +105,7 @@ impl Stream {
     pub fn etag(&self) -> Etag {
         let named = self.messages.iter().zip(&self.shown).map(|(message, receipts)| Named {
             conversation: &self.conversation,
-            message,
+            message: message.borrowed(),
             receipts: *receipts,
         });
         self.ledger.name(named, self.messages.len())

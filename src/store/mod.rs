@@ -22,8 +22,8 @@ pub use spread::{BOUNDS, Spread};
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use crate::domain::{
-    ConversationId, ExpiresAt, MessageId, Order, Receipts, Refusal, RegisterOutcome, Registration, Role,
-    RosterChange, Slot, Timestamp, UserId, Viewer,
+    ConversationId, ExpiresAt, MessageId, MessageIdRef, Order, Receipts, Refusal, RegisterOutcome,
+    Registration, Role, RosterChange, Slot, Timestamp, UserId, Viewer,
 };
 
 /// What an engine answers, when it is ready to. Writes of the embedded engine are carried out even if the
@@ -323,7 +323,7 @@ pub trait Store: Send + Sync + 'static {
     fn receipts<'a>(
         &'a self,
         conversation: &'a ConversationId,
-        messages: &'a [MessageId],
+        messages: &'a [MessageIdRef<'a>],
         viewer: &'a Viewer,
         now: Timestamp,
     ) -> Answer<'a, Vec<Option<Receipts>>>;

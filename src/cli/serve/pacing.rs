@@ -72,15 +72,15 @@ mod tests {
     use super::*;
     use crate::{
         domain::{
-            Audience, ConversationId, Limits, MessageId, Pace, Registration, Retention, Timestamp, UserId,
-            Viewer,
+            Audience, ConversationId, Limits, MessageId, MessageIdRef, Pace, Registration, Retention,
+            Timestamp, UserId, Viewer,
         },
         store::model::ModelStore,
     };
 
     /// What clients are told that pull a message which can still change.
     async fn told(ledger: &Ledger) -> u64 {
-        let pulls = vec![(ConversationId::new("c").unwrap(), vec![MessageId::new("m").unwrap()])];
+        let pulls = vec![(ConversationId::new("c").unwrap(), vec![MessageIdRef::new("m").unwrap()])];
         let screen = ledger.pull(pulls, &Viewer::App, Timestamp { unix_ms: 1 }).await.unwrap();
         screen.poll.unwrap().every_ms
     }

@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{
     domain::{
-        ConversationId, MessageId, Order, Receipts, RegisterOutcome, Registration, RosterChange, Slot,
-        Timestamp, UserId, Viewer,
+        ConversationId, MessageId, MessageIdRef, Order, Receipts, RegisterOutcome, Registration,
+        RosterChange, Slot, Timestamp, UserId, Viewer,
     },
     store::{
         Answer, Changes, Mark, Marked, MessageReceipts, ReadersPart, ReadersWanted, RosterPart, Store,
@@ -259,7 +259,7 @@ impl Store for ClusterStore {
     fn receipts<'a>(
         &'a self,
         conversation: &'a ConversationId,
-        messages: &'a [MessageId],
+        messages: &'a [MessageIdRef<'a>],
         viewer: &'a Viewer,
         now: Timestamp,
     ) -> Answer<'a, Vec<Option<Receipts>>> {

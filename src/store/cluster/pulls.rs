@@ -10,7 +10,7 @@ use super::{
     script, state,
 };
 use crate::{
-    domain::{ConversationId, MessageId, Receipts, Timestamp, Viewer, Visibility},
+    domain::{ConversationId, MessageId, MessageIdRef, Receipts, Timestamp, Viewer, Visibility},
     store::{Half, ReadersPart, ReadersWanted, StoreError},
 };
 
@@ -18,7 +18,7 @@ impl ClusterStore {
     pub(super) async fn receipts_of(
         &self,
         conversation: &ConversationId,
-        messages: &[MessageId],
+        messages: &[MessageIdRef<'_>],
         viewer: &Viewer,
         now: Timestamp,
     ) -> Result<Vec<Option<Receipts>>, StoreError> {
@@ -26,7 +26,7 @@ impl ClusterStore {
         let mut command = script::PULL.on(&head);
         let (user, audience_too) = by(viewer);
         command.arg(unix_s(now)).arg(user).arg(audience_too);
-        command.arg(messages.iter().map(MessageId::as_str).collect::<Vec<_>>());
+        command.arg(messages.iter().map(|message| message.as_str()).collect::<Vec<_>>());
         let answer = self.read_known(conversation, &head, command).await?;
         Link::expect(&answer, |answer| {
             let known = array(answer).filter(|known| known.len() == messages.len())?;

@@ -7,8 +7,9 @@ use std::{
 
 use crate::{
     domain::{
-        Audience, ExpiresAt, Generation, MessageId, Order, Receipts, Refusal, RegisterOutcome, Registered,
-        Registration, Role, RosterChange, Slot, Timestamp, UserId, Viewer, Visibility, next_order,
+        Audience, ExpiresAt, Generation, MessageId, MessageIdRef, Order, Receipts, Refusal, RegisterOutcome,
+        Registered, Registration, Role, RosterChange, Slot, Timestamp, UserId, Viewer, Visibility,
+        next_order,
     },
     store::{Mark, Marked, Read},
 };
@@ -105,12 +106,12 @@ impl Conversation {
         self.messages.values().filter(move |message| !message.expires_at().has_come(now))
     }
 
-    pub(super) fn find(&self, id: &MessageId, now: Timestamp) -> Option<&Message> {
-        self.live(now).find(|message| message.sent.message == *id)
+    pub(super) fn find(&self, id: MessageIdRef<'_>, now: Timestamp) -> Option<&Message> {
+        self.live(now).find(|message| message.sent.message.as_str() == id.as_str())
     }
 
     pub(super) fn find_mut(&mut self, id: &MessageId, now: Timestamp) -> Option<&mut Message> {
-        let order = self.find(id, now)?.order;
+        let order = self.find(id.borrowed(), now)?.order;
         self.messages.get_mut(&order)
     }
 
@@ -135,7 +136,7 @@ impl Conversation {
         let set = |users: &[UserId]| {
             users.iter().filter(|user| **user != sent.sender).cloned().collect::<BTreeSet<_>>()
         };
-        if let Some(before) = self.find(&sent.message, now) {
+        if let Some(before) = self.find(sent.message.borrowed(), now) {
             let audience = match (&before.sent.audience, &sent.audience) {
                 (Audience::Roster, Audience::Roster) => true,
                 (Audience::Users(before), Audience::Users(sent)) => set(before) == set(sent),
@@ -180,10 +181,12 @@ impl Conversation {
         let mut marked = Marked::default();
         let (ids, named) = match read {
             Read::Messages(ids) => (ids, true),
-            Read::UpTo(id) => match self.find(&id, now).filter(|message| message.concerns(reader, by)) {
-                Some(&Message { order, .. }) => (self.sent_to(reader, order, now), false),
-                None => (vec![id], true),
-            },
+            Read::UpTo(id) => {
+                match self.find(id.borrowed(), now).filter(|message| message.concerns(reader, by)) {
+                    Some(&Message { order, .. }) => (self.sent_to(reader, order, now), false),
+                    None => (vec![id], true),
+                }
+            }
             Read::UpToOrder(order) => (self.sent_to(reader, order, now), false),
         };
         let mut seen = BTreeSet::new();

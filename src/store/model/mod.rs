@@ -19,8 +19,8 @@ use super::{
     StoreError, Unread, Vitals, changes::Watchers, dump::Export,
 };
 use crate::domain::{
-    ConversationId, Generation, MessageId, Order, Receipts, RegisterOutcome, Registration, RosterChange,
-    Slot, Timestamp, UserId, Viewer,
+    ConversationId, Generation, MessageId, MessageIdRef, Order, Receipts, RegisterOutcome, Registration,
+    RosterChange, Slot, Timestamp, UserId, Viewer,
 };
 
 /// An engine that is easy to believe in.
@@ -162,7 +162,7 @@ impl Store for ModelStore {
             state
                 .conversations
                 .get(conversation)?
-                .find(message, now)
+                .find(message.borrowed(), now)
                 .map(|message| shown(message, &state.hidden))
         })
     }
@@ -192,7 +192,7 @@ impl Store for ModelStore {
     ) -> Answer<'_, ()> {
         self.write(|state| {
             if let Some(conversation) = state.conversations.get_mut(&conversation)
-                && let Some(order) = conversation.find(&message, now).map(|message| message.order)
+                && let Some(order) = conversation.find(message.borrowed(), now).map(|message| message.order)
             {
                 conversation.messages.remove(&order);
             }
@@ -245,13 +245,14 @@ impl Store for ModelStore {
     fn receipts<'a>(
         &'a self,
         conversation: &'a ConversationId,
-        messages: &'a [MessageId],
+        messages: &'a [MessageIdRef<'a>],
         viewer: &'a Viewer,
         now: Timestamp,
     ) -> Answer<'a, Vec<Option<Receipts>>> {
         self.read(|state| {
             let known = state.conversations.get(conversation);
-            let find = |id| known?.find(id, now).filter(|message| message.is_seen_by(viewer));
+            let find =
+                |id: &MessageIdRef<'_>| known?.find(*id, now).filter(|message| message.is_seen_by(viewer));
             messages.iter().map(|id| find(id).map(|message| message.receipts(&state.hidden))).collect()
         })
     }
@@ -270,7 +271,8 @@ impl Store for ModelStore {
     ) -> Answer<'a, Option<ReadersPart>> {
         self.read(|state| {
             let conversation = state.conversations.get(conversation)?;
-            let message = conversation.find(message, now).filter(|message| message.is_seen_by(viewer))?;
+            let message =
+                conversation.find(message.borrowed(), now).filter(|message| message.is_seen_by(viewer))?;
             let users = match wanted.half {
                 Half::Read => &message.read - &state.hidden,
                 Half::Unread => &(&message.audience - &message.read) - &state.hidden,

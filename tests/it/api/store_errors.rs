@@ -4,8 +4,8 @@ use std::{future::ready, sync::Arc};
 
 use seenby::{
     domain::{
-        ConversationId, Limits, MessageId, Order, Receipts, RegisterOutcome, Registration, RosterChange,
-        Slot, Timestamp, UserId, Viewer,
+        ConversationId, Limits, MessageId, MessageIdRef, Order, Receipts, RegisterOutcome, Registration,
+        RosterChange, Slot, Timestamp, UserId, Viewer,
     },
     http::HttpLimits,
     store::{
@@ -98,7 +98,7 @@ impl Store for Broken {
     fn receipts<'a>(
         &'a self,
         _: &'a ConversationId,
-        _: &'a [MessageId],
+        _: &'a [MessageIdRef<'a>],
         _: &'a Viewer,
         _: Timestamp,
     ) -> Answer<'a, Vec<Option<Receipts>>> {

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use seenby::{
-    domain::{Audience, Order, SlotSet},
+    domain::{Audience, MessageIdRef, Order, SlotSet},
     store::{
         Half, Read, Store,
         dump::{self, DumpError, Head, Item, Label, Reader, VERSION, Writer},
@@ -111,7 +111,7 @@ async fn receipts_are_the_same_to_the_generation_so_that_their_names_are() {
     fill(disk.store()).await;
     let again = Disk::restored(&dump(disk.store()));
     let viewer = seenby::domain::Viewer::App;
-    let ids = ["m1", "m2", "m3", "m9"].map(super::message);
+    let ids = ["m1", "m2", "m3", "m9"].map(|id| MessageIdRef::new(id).unwrap());
     let ask = async |store: &EmbeddedStore| {
         store.receipts(&conversation("c"), &ids, &viewer, super::NOW).await.unwrap()
     };
@@ -119,7 +119,7 @@ async fn receipts_are_the_same_to_the_generation_so_that_their_names_are() {
     let highest = |receipts: Vec<Option<seenby::domain::Receipts>>| receipts[0].unwrap().generation;
     register(again.store(), "c", registration("n", "alice")).await;
     register(disk.store(), "c", registration("n", "alice")).await;
-    let n = [super::message("n")];
+    let n = [MessageIdRef::new("n").unwrap()];
     let of = async |store: &EmbeddedStore| {
         highest(store.receipts(&conversation("c"), &n, &viewer, super::NOW).await.unwrap())
     };

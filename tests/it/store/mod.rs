@@ -10,8 +10,8 @@ mod threads;
 
 use seenby::{
     domain::{
-        Audience, ConversationId, ExpiresAt, MessageId, Order, RegisterOutcome, Registered, Registration,
-        Role, Timestamp, UserId, Viewer,
+        Audience, ConversationId, ExpiresAt, MessageId, MessageIdRef, Order, RegisterOutcome, Registered,
+        Registration, Role, Timestamp, UserId, Viewer,
     },
     store::{Half, Mark, Marked, Read, ReadersWanted, Store},
 };
@@ -100,7 +100,7 @@ pub(crate) async fn counts_at(
     ids: &[&str],
     now: Timestamp,
 ) -> Vec<Option<(u32, u32)>> {
-    let ids: Vec<_> = ids.iter().map(|id| message(id)).collect();
+    let ids: Vec<_> = ids.iter().map(|id| MessageIdRef::new(id).unwrap()).collect();
     let receipts = store.receipts(&conversation(c), &ids, &Viewer::App, now).await.unwrap();
     receipts.into_iter().map(|known| known.map(|known| (known.read, known.of))).collect()
 }

@@ -228,7 +228,7 @@ impl Editing<'_> {
         if let Some(changed) = self.draft.index.get(id) {
             return *changed;
         }
-        let candidates = self.published?.index.candidates(id);
+        let candidates = self.published?.index.candidates(id.borrowed());
         let orders = candidates.filter_map(|place| {
             let page = self.look(place.page)?;
             let message = page.message(place.position).filter(|message| message.id == *id)?;
@@ -313,13 +313,13 @@ impl Target for Editing<'_> {
     }
 
     fn placed(&mut self, id: MessageId, place: Place) {
-        self.draft.places.push((Hint::of(&id), place, true));
+        self.draft.places.push((Hint::of(id.borrowed()), place, true));
         self.draft.index.insert(id, Some(place));
     }
 
     fn displaced(&mut self, id: &MessageId, place: Place) {
         self.loses();
-        self.draft.places.push((Hint::of(id), place, false));
+        self.draft.places.push((Hint::of(id.borrowed()), place, false));
         if self.place(id) == Some(place) {
             self.draft.index.insert(id.clone(), None);
         }

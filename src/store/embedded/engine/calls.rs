@@ -14,8 +14,8 @@ use crate::store::embedded::{
 };
 use crate::{
     domain::{
-        Audience, ConversationId, MessageId, Order, Receipts, RegisterOutcome, Registration, RosterChange,
-        Slot, Timestamp, UserId, Viewer,
+        Audience, ConversationId, MessageId, MessageIdRef, Order, Receipts, RegisterOutcome, Registration,
+        RosterChange, Slot, Timestamp, UserId, Viewer,
     },
     store::{
         Answer, Changes, Mark, Marked, MessageReceipts, Read, ReadersPart, ReadersWanted, RosterPart, Store,
@@ -177,12 +177,12 @@ impl Store for EmbeddedStore {
     fn receipts<'a>(
         &'a self,
         conversation: &'a ConversationId,
-        messages: &'a [MessageId],
+        messages: &'a [MessageIdRef<'a>],
         viewer: &'a Viewer,
         now: Timestamp,
     ) -> Answer<'a, Vec<Option<Receipts>>> {
         self.read(conversation, move |known| {
-            messages.iter().map(|message| known?.receipts(message, viewer, now)).collect()
+            messages.iter().map(|message| known?.receipts(*message, viewer, now)).collect()
         })
     }
 

@@ -69,7 +69,10 @@ impl Cell {
 
     /// The page, if it is in memory.
     pub(in crate::store::embedded) fn page(&self) -> Option<&Arc<HotPage>> {
-        self.used.store(true, Ordering::Relaxed);
+        // Written once only: readers on many processors would take the line from each other.
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
         self.page.as_ref()
     }
 

@@ -6,7 +6,7 @@
 
 use hashbrown::HashTable;
 
-use crate::domain::{MessageId, Position};
+use crate::domain::{MessageIdRef, Position};
 use crate::store::embedded::hot::{
     conversation::{PageNumber, Place},
     keyed::hash_of,
@@ -17,7 +17,7 @@ use crate::store::embedded::hot::{
 pub(in crate::store::embedded) struct Hint(u32);
 
 impl Hint {
-    pub(in crate::store::embedded) fn of(id: &MessageId) -> Self {
+    pub(in crate::store::embedded) fn of(id: MessageIdRef<'_>) -> Self {
         Self((hash_of(id.as_str()) >> 32) as u32)
     }
 
@@ -40,7 +40,7 @@ pub(in crate::store::embedded) struct Index(HashTable<Entry>);
 
 impl Index {
     /// The places whose message may have the id.
-    pub(in crate::store::embedded) fn candidates(&self, id: &MessageId) -> impl Iterator<Item = Place> {
+    pub(in crate::store::embedded) fn candidates(&self, id: MessageIdRef<'_>) -> impl Iterator<Item = Place> {
         let hint = Hint::of(id);
         let entries = self.0.iter_hash(hint.spread()).filter(move |entry| entry.hint == hint);
         entries.map(|entry| Place { page: entry.page, position: entry.position })
@@ -78,6 +78,7 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::MessageId;
 
     #[test]
     fn an_id_leads_to_its_place_until_that_is_removed() {
@@ -86,13 +87,13 @@ mod tests {
             |number: u32| Place { page: PageNumber(number / 64), position: Position((number % 64) as u8) };
         let mut index = Index::default();
         for number in 0..1_000 {
-            index.insert(Hint::of(&id(number)), place(number));
+            index.insert(Hint::of(id(number).borrowed()), place(number));
         }
-        let found = |index: &Index, number| index.candidates(&id(number)).collect::<Vec<_>>();
+        let found = |index: &Index, number| index.candidates(id(number).borrowed()).collect::<Vec<_>>();
         assert_eq!(found(&index, 7), [place(7)]);
-        index.remove(Hint::of(&id(7)), place(8));
+        index.remove(Hint::of(id(7).borrowed()), place(8));
         assert_eq!(found(&index, 7), [place(7)], "another place is another entry");
-        index.remove(Hint::of(&id(7)), place(7));
+        index.remove(Hint::of(id(7).borrowed()), place(7));
         assert_eq!(found(&index, 7), []);
         index.retain(|place| place.page.0 == 3);
         assert_eq!((index.len(), found(&index, 200)), (64, vec![place(200)]));

@@ -3,8 +3,8 @@
 use crate::store::embedded::{hot::conversation::PageNumber, hot::reading::View};
 use crate::{
     domain::{
-        Message, MessageId, Order, PAGE_MESSAGES_MAX, Page, Position, Positions, Receipts, Role, Slot,
-        Timestamp, UserId, Viewer, Visibility,
+        Message, MessageId, MessageIdRef, Order, PAGE_MESSAGES_MAX, Page, Position, Positions, Receipts,
+        Role, Slot, Timestamp, UserId, Viewer, Visibility,
     },
     store::{Half, Mark, MessageReceipts, Read, ReadersPart, ReadersWanted, RosterPart, Unread},
 };
@@ -68,7 +68,7 @@ impl View<'_> {
         id: &MessageId,
         now: Timestamp,
     ) -> Option<MessageReceipts> {
-        let (page, position) = self.find(id, now)?;
+        let (page, position) = self.find(id.borrowed(), now)?;
         self.shown(page, position, page.message(position)?)
     }
 
@@ -155,7 +155,7 @@ impl View<'_> {
     /// What is known of a live message.
     pub(in crate::store::embedded) fn receipts(
         &self,
-        id: &MessageId,
+        id: MessageIdRef<'_>,
         viewer: &Viewer,
         now: Timestamp,
     ) -> Option<Receipts> {
@@ -165,7 +165,7 @@ impl View<'_> {
 
     /// A live message that the viewer may see. A stranger to the conversation is not worth a look at the disk, whose time
     /// would tell that there is something.
-    fn find_seen(&self, id: &MessageId, viewer: &Viewer, now: Timestamp) -> Option<(&Page, Position)> {
+    fn find_seen(&self, id: MessageIdRef<'_>, viewer: &Viewer, now: Timestamp) -> Option<(&Page, Position)> {
         if let Viewer::User { user, .. } = viewer {
             self.known.names.slot(user.as_str())?;
         }
@@ -187,7 +187,7 @@ impl View<'_> {
         ReadersWanted { half, after, limit }: ReadersWanted,
         now: Timestamp,
     ) -> Option<ReadersPart> {
-        let (page, position) = self.find_seen(id, viewer, now)?;
+        let (page, position) = self.find_seen(id.borrowed(), viewer, now)?;
         let hidden = &self.known.hidden;
         let slots = page.readers(position, half == Half::Read, after, hidden);
         let (users, next) = self.part(slots, limit);
@@ -202,11 +202,12 @@ impl View<'_> {
         match &mark.read {
             Read::Messages(messages) => {
                 for message in messages {
-                    self.find(message, now);
+                    self.find(message.borrowed(), now);
                 }
             }
             Read::UpTo(message) => {
-                let order = self.find(message, now).and_then(|(page, position)| page.message(position));
+                let order =
+                    self.find(message.borrowed(), now).and_then(|(page, position)| page.message(position));
                 self.ahead_of_range(&mark.reader, order.map(|message| message.order), now);
             }
             Read::UpToOrder(order) => self.ahead_of_range(&mark.reader, Some(*order), now),
@@ -220,7 +221,7 @@ impl View<'_> {
         now: Timestamp,
     ) {
         for message in messages {
-            self.find(message, now);
+            self.find(message.borrowed(), now);
         }
         if let Some(newest) = self.known.cells.iter().next_back() {
             self.page(newest);

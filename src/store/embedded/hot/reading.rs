@@ -5,7 +5,7 @@
 
 use std::{cell::RefCell, collections::HashMap, io, path::Path, sync::Arc};
 
-use crate::domain::{ConversationId, Message, MessageId, Outline, Page, Position, Timestamp};
+use crate::domain::{ConversationId, Message, MessageIdRef, Outline, Page, Position, Timestamp};
 use crate::store::embedded::{
     hot::Hot,
     hot::cell::Cell,
@@ -151,26 +151,32 @@ impl<'a> View<'a> {
     /// The page and position of a live message.
     pub(in crate::store::embedded) fn find(
         &self,
-        id: &MessageId,
+        id: MessageIdRef<'_>,
         now: Timestamp,
     ) -> Option<(&'a Page, Position)> {
-        let places = self.known.index.candidates(id).filter_map(|place| self.message_at(place, id));
-        // Of two lives of an id, one of them expired, the later has the higher order.
-        let (page, position, message) = places.max_by_key(|(.., message)| message.order)?;
+        let mut last: Option<(&Page, Position, &Message)> = None;
+        for place in self.known.index.candidates(id) {
+            let Some(found) = self.message_at(place, id) else { continue };
+            // Of two lives of an id, one of them expired, the later has the higher order.
+            if last.is_none_or(|(.., message)| message.order < found.2.order) {
+                last = Some(found);
+            }
+        }
+        let (page, position, message) = last?;
         (!message.expires_at.has_come(now)).then_some((page, position))
     }
 
     fn message_at(
         &self,
         Place { page, position }: Place,
-        id: &MessageId,
+        id: MessageIdRef<'_>,
     ) -> Option<(&'a Page, Position, &'a Message)> {
         let cell = self.known.cells.get(page)?;
         if !cell.outline.held().contains(position) {
             return None;
         }
         let page = self.page(cell)?;
-        let message = page.message(position).filter(|message| message.id == *id)?;
+        let message = page.message(position).filter(|message| message.id.as_str() == id.as_str())?;
         Some((page, position, message))
     }
 }

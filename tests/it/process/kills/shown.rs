@@ -2,7 +2,7 @@
 
 use seenby::{
     client::{Client, ClientError},
-    domain::{Timestamp, Viewer},
+    domain::{MessageIdRef, Timestamp, Viewer},
     receipts::{Half, Ledger, ReadersWanted},
     wire::Code,
 };
@@ -118,7 +118,7 @@ pub(super) async fn shown_by(model: &Ledger, conversations: &[String], now: Time
             let unread = model.unread(&c, &user(reader), now).await.unwrap();
             badges.push((unread.unread, unread.first.map(|first| first.to_string())));
         }
-        let screen = IDS.iter().map(|id| message(id)).collect();
+        let screen = IDS.iter().map(|id| MessageIdRef::new(id).unwrap()).collect();
         let pulled = model.pull(vec![(c.clone(), screen)], &Viewer::App, now).await.unwrap();
         let roster = model.roster(&c, None, ALL).await.unwrap();
         all.push(Shown {

@@ -143,9 +143,8 @@ async fn an_expired_message_is_unknown_from_its_end_on(store: &dyn Store) {
     mark(store, "c", "bob", read_messages(&["m1"])).await;
     let (before, end) = (Timestamp { unix_ms: 1_000_999 }, Timestamp { unix_ms: 1_001_000 });
     let (c, m1) = (conversation("c"), message("m1"));
-    let known = async |now| {
-        store.receipts(&c, std::slice::from_ref(&m1), &Viewer::App, now).await.unwrap()[0].is_some()
-    };
+    let known =
+        async |now| store.receipts(&c, &[m1.borrowed()], &Viewer::App, now).await.unwrap()[0].is_some();
     assert_eq!((known(before).await, known(end).await), (true, false));
     assert_eq!(store.message(&c, &m1, end).await.unwrap(), None);
     assert_eq!(store.messages(&c, None, 9, end).await.unwrap().0.len(), 1);
@@ -217,7 +216,8 @@ async fn generations_are_never_used_twice(store: &dyn Store) {
     let mut seen = Vec::new();
     for _ in 0..3 {
         for (c, m) in [("c", "m1"), ("c", "m2"), ("d", "m1")] {
-            let receipts = store.receipts(&conversation(c), &[message(m)], &Viewer::App, NOW).await.unwrap();
+            let receipts =
+                store.receipts(&conversation(c), &[message(m).borrowed()], &Viewer::App, NOW).await.unwrap();
             seen.push(receipts[0].unwrap().generation);
         }
         store.reset_message(conversation("c"), message("m1"), NOW).await.unwrap();

@@ -1,7 +1,10 @@
 //! Users: receipts off and on, deletions, and what each may see.
 
 use seenby::{
-    domain::{Audience, Order, Receipts, Refusal, RegisterOutcome, Registration, Role, Viewer, Visibility},
+    domain::{
+        Audience, MessageId, Order, Receipts, Refusal, RegisterOutcome, Registration, Role, Viewer,
+        Visibility,
+    },
     store::{Half, Mark, Marked, Read, ReadersWanted, Store},
 };
 
@@ -24,7 +27,8 @@ contract! {
 }
 
 async fn known(store: &dyn Store, id: &str) -> Receipts {
-    store.receipts(&conversation("c"), &[message(id)], &Viewer::App, NOW).await.unwrap()[0].unwrap()
+    store.receipts(&conversation("c"), &[message(id).borrowed()], &Viewer::App, NOW).await.unwrap()[0]
+        .unwrap()
 }
 
 async fn hide(store: &dyn Store, name: &str, is_hidden: bool) {
@@ -214,6 +218,7 @@ async fn a_user_sees_what_it_sent_and_if_wanted_what_it_was_sent(store: &dyn Sto
     let own = Registration { audience: Audience::Users(users(&["alice"])), ..registration("m2", "carol") };
     register(store, "c", own).await;
     let ids = ["m1", "m2", "m3"].map(message);
+    let asked = ids.each_ref().map(MessageId::borrowed);
     let wanted = ReadersWanted { half: Half::Unread, after: None, limit: 9 };
     for (name, sees, seen) in [
         ("alice", Visibility::Sender, [true, false]),
@@ -227,7 +232,7 @@ async fn a_user_sees_what_it_sent_and_if_wanted_what_it_was_sent(store: &dyn Sto
     ] {
         let viewer = Viewer::User { user: user(name), sees };
         let c = conversation("c");
-        let receipts = store.receipts(&c, &ids, &viewer, NOW).await.unwrap();
+        let receipts = store.receipts(&c, &asked, &viewer, NOW).await.unwrap();
         let shown: Vec<_> = receipts.iter().map(Option::is_some).collect();
         assert_eq!(shown, [seen[0], seen[1], false], "{name} {sees:?}");
         for (id, seen) in ids.iter().zip(seen) {
@@ -237,7 +242,7 @@ async fn a_user_sees_what_it_sent_and_if_wanted_what_it_was_sent(store: &dyn Sto
     }
     hide(store, "bob", true).await;
     let bob = Viewer::User { user: user("bob"), sees: Visibility::Audience };
-    let receipts = store.receipts(&conversation("c"), &ids, &bob, NOW).await.unwrap();
+    let receipts = store.receipts(&conversation("c"), &asked, &bob, NOW).await.unwrap();
     assert!(receipts[0].is_some(), "who is hidden still sees what they were sent");
 }
 

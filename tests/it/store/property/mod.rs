@@ -247,6 +247,7 @@ fn compare(one: &dyn Store, other: &dyn Store, now: Timestamp) {
             for sees in [Visibility::Sender, Visibility::Audience] {
                 let viewer = Viewer::User { user: u.clone(), sees };
                 same(one, other, |store| {
+                    let ids: Vec<_> = ids.iter().map(MessageId::borrowed).collect();
                     let receipts = futures(store.receipts(&c, &ids, &viewer, now)).unwrap();
                     let counts = receipts.into_iter().map(|known| known.map(|known| (known.read, known.of)));
                     counts.collect::<Vec<_>>()
