@@ -12,8 +12,13 @@
 //! Numbers are little-endian; `length` counts the bytes of the records. One frame is what one commit made durable.
 //! Sequence numbers have no gaps, within a segment and from one to the next.
 //!
-//! A frame that was being written when the power went is *torn*: it stands at the very end of the last segment,
-//! nothing in it was answered, and it is cut off. Anything else that does not read is damage, and refused.
+//! The open segment is longer than its frames: room is made ahead, which reads as zeros, and a sync has no new length
+//! to write beside the frame, which would take as long again. No frame begins with zeros, and a segment that is complete
+//! has none behind it.
+//!
+//! A frame that was being written when the power went is *torn*: it stands at the very end of the last segment, before
+//! nothing but zeros, nothing in it was answered, and it is cut off. Anything else that does not read is damage, and
+//! refused.
 //!
 //! ```text
 //! journal/answered      sequence:8   crc32:4
@@ -23,13 +28,19 @@
 //! but not synced, behind each `fdatasync` of the journal: what it names is always on disk, so if the journal ends
 //! before that, answered records are missing.
 
+mod frame;
+
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Seek, SeekFrom, Write},
+    io::{self, Write},
     ops::RangeInclusive,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
+
+use rustix::fs::{FallocateFlags, fallocate};
+
+pub(super) use frame::Frame;
 
 use crate::store::embedded::{
     OpenError,
@@ -43,6 +54,8 @@ const FRAME_HEAD_BYTES: usize = 4 + 4 + 8;
 /// 100,000 new names: 100,000 x 130 bytes.
 const FRAME_BYTES: usize = 32 << 20;
 const _: () = assert!(FRAME_BYTES + 100_000 * 130 < STORED_BYTES_MAX);
+/// Room that is made at a time: enough for thousands of commits.
+const ROOM_BYTES: u64 = 256 << 10;
 const ANSWERED: &str = "answered";
 const ANSWERED_BYTES: usize = 8 + 4;
 
@@ -50,8 +63,10 @@ const ANSWERED_BYTES: usize = 8 + 4;
 pub(super) struct Journal {
     directory: PathBuf,
     segment: File,
+    /// Where the room ends that was asked for in the open segment.
+    room_end: u64,
     answered: File,
-    /// Every segment on disk with its size, oldest first; the last one is open.
+    /// Every segment on disk with where its frames end, oldest first; the last one is open.
     segments: Vec<(PathBuf, u64)>,
 }
 
@@ -68,29 +83,54 @@ impl Journal {
             create_segment(&path, sequence)?;
             segments.push((path.clone(), HEAD_BYTES as u64));
         }
-        let mut segment = OpenOptions::new().write(true).open(&path)?;
-        segment.seek(SeekFrom::End(0))?;
+        let segment = OpenOptions::new().write(true).open(&path)?;
         let answered =
             OpenOptions::new().write(true).create(true).truncate(false).open(directory.join(ANSWERED))?;
         sync_directory(directory)?;
-        Ok(Self { directory: directory.to_owned(), segment, answered, segments })
+        Ok(Self { directory: directory.to_owned(), segment, room_end: 0, answered, segments })
     }
 
     /// Writes a commit's frame and waits until it would survive a power cut. After an error the journal must not be
     /// used again: what a failed `fdatasync` leaves behind is unknown.
     pub(super) fn append(&mut self, frame: &Frame) -> io::Result<()> {
         let bytes = frame.bytes();
-        self.segment.write_all(bytes)?;
+        self.make_room(bytes.len() as u64);
+        self.segment.write_all_at(bytes, self.end())?;
         self.segment.sync_data()?;
-        self.answered.write_all_at(&answered_bytes(frame.next - 1), 0)?;
-        let (_, length) = self.segments.last_mut().expect("invariant: one segment is open");
-        *length += bytes.len() as u64;
+        let (_, end) = self.segments.last_mut().expect("invariant: one segment is open");
+        *end += bytes.len() as u64;
+        self.answered.write_all_at(&answered_bytes(frame.next - 1), 0)
+    }
+
+    /// Makes the open segment longer ahead of its next frames, one of which has so many bytes. Without room, for want of
+    /// it or on a filesystem that makes none, the segment grows with each frame.
+    fn make_room(&mut self, frame_bytes: u64) {
+        let end = self.end();
+        if end + frame_bytes > self.room_end {
+            let bytes = frame_bytes + ROOM_BYTES;
+            let _ = fallocate(&self.segment, FallocateFlags::empty(), end, bytes);
+            self.room_end = end + bytes;
+        }
+    }
+
+    /// Takes away the room behind the last frame: nothing more is written to the open segment.
+    pub(super) fn complete(&mut self) -> io::Result<()> {
+        if self.segment.metadata()?.len() > self.end() {
+            self.segment.set_len(self.end())?;
+            self.segment.sync_data()?;
+        }
         Ok(())
+    }
+
+    /// Where the frames of the open segment end.
+    fn end(&self) -> u64 {
+        self.segments.last().expect("invariant: one segment is open").1
     }
 
     /// Begins a new segment, if anything was written to the last. Those before it hold the records below
     /// `sequence`.
     pub(super) fn rotate(&mut self, sequence: u64) -> io::Result<()> {
+        self.complete()?;
         *self = Self::begin(&self.directory, std::mem::take(&mut self.segments), sequence)?;
         Ok(())
     }
@@ -112,77 +152,9 @@ impl Journal {
         self.segments.iter().all(|(_, length)| *length == HEAD_BYTES as u64)
     }
 
-    /// Bytes on disk, over all segments.
+    /// Bytes of all segments, without the room ahead.
     pub(super) fn bytes(&self) -> u64 {
         self.segments.iter().map(|(_, length)| length).sum()
-    }
-}
-
-/// The records of one commit, on their way to disk: one frame, or more of them where one would grow too large.
-#[derive(Debug)]
-pub(super) struct Frame {
-    bytes: Vec<u8>,
-    /// Where in the bytes the open frame begins, and the number of its first record.
-    begins: usize,
-    first: u64,
-    next: u64,
-    /// The number of the first record of all.
-    first_of_all: u64,
-}
-
-impl Frame {
-    /// An empty frame, whose first record has the number `sequence`.
-    pub(super) fn new(sequence: u64) -> Self {
-        Self {
-            bytes: vec![0; FRAME_HEAD_BYTES],
-            begins: 0,
-            first: sequence,
-            next: sequence,
-            first_of_all: sequence,
-        }
-    }
-
-    /// Adds a record, and returns its number.
-    pub(super) fn push(&mut self, record: &Record) -> u64 {
-        if self.bytes.len() - self.begins > FRAME_BYTES {
-            self.seal();
-            self.begins = self.bytes.len();
-            self.first = self.next;
-            self.bytes.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
-        }
-        crate::store::embedded::record::encode(record, &mut self.bytes);
-        self.next += 1;
-        self.next - 1
-    }
-
-    /// Whether it holds no record.
-    pub(super) fn is_empty(&self) -> bool {
-        self.next == self.first_of_all
-    }
-
-    /// Bytes so far.
-    pub(super) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// The number that the next record gets.
-    pub(super) fn next_sequence(&self) -> u64 {
-        self.next
-    }
-
-    /// Fills in the head of the open frame.
-    pub(super) fn seal(&mut self) {
-        let frame = &mut self.bytes[self.begins..];
-        let length = u32::try_from(frame.len() - FRAME_HEAD_BYTES).expect("invariant: a frame is bounded");
-        assert!(length as usize <= STORED_BYTES_MAX, "invariant: what is written can be read");
-        frame[..4].copy_from_slice(&length.to_le_bytes());
-        frame[8..16].copy_from_slice(&self.first.to_le_bytes());
-        let crc = crc32fast::hash(&frame[8..]);
-        frame[4..8].copy_from_slice(&crc.to_le_bytes());
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.bytes
     }
 }
 
@@ -246,7 +218,7 @@ pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
 
 /// What reading the journal left.
 pub(super) struct Replayed {
-    /// Every segment with its size, oldest first.
+    /// Every segment with where its frames end, oldest first.
     pub(super) segments: Vec<(PathBuf, u64)>,
     /// The number of the first record that it has or could have.
     pub(super) first_sequence: u64,
@@ -278,7 +250,8 @@ pub(super) fn replay(
         replayed.segments.push((path.clone(), end as u64));
         if is_last {
             check_answered(path, end as u64, replayed.next_sequence, answered)?;
-            replayed.torn_bytes = (bytes.len() - end) as u64;
+            let torn = bytes[end..].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            replayed.torn_bytes = torn as u64;
         }
     }
     check_answered(directory, 0, replayed.next_sequence, answered)?;
@@ -297,15 +270,15 @@ fn segment_paths(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Cuts off a torn end, and makes what stands before it durable. A process that was killed may have left it to the
+/// Cuts off a torn end and room made ahead, and makes what stands before it durable. A process that was killed may have left it to the
 /// system's cache alone, and whatever is built on it now must not outlive it.
 pub(super) fn keep(replayed: &Replayed) -> Result<(), OpenError> {
     let Some((path, end)) = replayed.segments.last() else { return Ok(()) };
     let file = OpenOptions::new().write(true).open(path).map_err(OpenError::at(path))?;
     if replayed.torn_bytes > 0 {
         tracing::warn!(file = %path.display(), at = end, bytes = replayed.torn_bytes, "cut off a torn end that was never answered");
-        file.set_len(*end).map_err(OpenError::at(path))?;
     }
+    file.set_len(*end).map_err(OpenError::at(path))?;
     file.sync_all().map_err(OpenError::at(path))
 }
 

@@ -24,7 +24,10 @@ const ERRORS: [&str; 2] = ["EIO", "ENOSPC"];
 /// The calls that change something on disk, by the threads that make them. The calls of sled's own threads are
 /// those that its log is written with.
 const CALLS: [(&str, &[&str]); 3] = [
-    ("commit", &["write", "pwrite64", "fdatasync", "fsync", "openat", "rename", "unlink"]),
+    (
+        "commit",
+        &["write", "pwrite64", "fallocate", "ftruncate", "fdatasync", "fsync", "openat", "rename", "unlink"],
+    ),
     ("checkpoint", &["pwrite64", "sync_file_range", "fdatasync", "fsync", "openat"]),
     ("sled-io", &["pwrite64", "sync_file_range", "fdatasync", "fsync"]),
 ];

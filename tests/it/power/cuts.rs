@@ -165,7 +165,8 @@ fn moments(run: &Run, steps: &[Vec<Step>], first: u64, images: usize) -> Vec<Mom
             if is_name {
                 close.extend(step.line..step.line + CLOSE_LINES);
             }
-            let changes = ["write", "pwrite64", "ftruncate", "copy_file_range", "fsync", "fdatasync"];
+            let changes =
+                ["write", "pwrite64", "ftruncate", "fallocate", "copy_file_range", "fsync", "fdatasync"];
             if is_name || changes.contains(&name) && Path::new(&call.target()).starts_with(&run.work) {
                 all.push(step.line);
                 starts.extend((step.line < ready).then_some(step.line));

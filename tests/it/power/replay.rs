@@ -75,7 +75,7 @@ impl Playback {
                     opened.position = size(returned);
                 }
             }
-            ("write" | "pwrite64" | "ftruncate" | "copy_file_range", false) => {
+            ("write" | "pwrite64" | "ftruncate" | "fallocate" | "copy_file_range", false) => {
                 self.write(call, ended, returned);
             }
             ("fsync" | "fdatasync", true) => self.sync(call),
@@ -83,8 +83,8 @@ impl Playback {
                 self.rename_or_so(call, ended);
             }
             (
-                "writev" | "pwritev" | "pwritev2" | "readv" | "sendto" | "sendmsg" | "recvfrom" | "fallocate"
-                | "sendfile" | "splice",
+                "writev" | "pwritev" | "pwritev2" | "readv" | "sendto" | "sendmsg" | "recvfrom" | "sendfile"
+                | "splice",
                 _,
             ) => {
                 let is_ours = (0..2.min(call.arguments.len())).any(|at| self.behind(call, at).is_some());
@@ -92,8 +92,8 @@ impl Playback {
             }
             ("read" | "lseek" | "fsync" | "fdatasync", false)
             | (
-                "close" | "write" | "pwrite64" | "ftruncate" | "copy_file_range" | "rename" | "mkdir"
-                | "mkdirat" | "unlink" | "unlinkat" | "rmdir",
+                "close" | "write" | "pwrite64" | "ftruncate" | "fallocate" | "copy_file_range" | "rename"
+                | "mkdir" | "mkdirat" | "unlink" | "unlinkat" | "rmdir",
                 true,
             ) => {}
             _ => panic!("a call that is not known here: {call:?}"),
@@ -146,6 +146,11 @@ impl Playback {
         let Some(&mut Opened { node, position, appends }) = self.behind(call, into) else { return };
         let write = match call.name.as_str() {
             "ftruncate" => Write::Length(size(call.number(1).cast_signed())),
+            "fallocate" => {
+                assert!(call.number(1) == 0, "room that a file is not longer for: {call:?}");
+                let end = size((call.number(2) + call.number(3)).cast_signed());
+                Write::Length(end.max(self.disk.file(node).seen.len()))
+            }
             "pwrite64" => {
                 Write::Bytes { at: size(call.number(3).cast_signed()), bytes: written(call, returned) }
             }
@@ -245,7 +250,9 @@ impl Playback {
                 }
                 if call.name == "openat" { self.make(call, line) } else { self.rename_or_so(call, line) }
             }
-            "ftruncate" | "copy_file_range" => panic!("the process died in {call:?}: record again"),
+            "ftruncate" | "fallocate" | "copy_file_range" => {
+                panic!("the process died in {call:?}: record again")
+            }
             _ => {}
         }
     }

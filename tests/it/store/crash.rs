@@ -262,10 +262,14 @@ async fn a_torn_end_is_cut_off_and_damage_is_refused() {
     disk.store = None;
     let journal = disk.directory.path().join("journal");
     let segment = segments(disk.directory.path()).remove(0);
-    let whole = std::fs::read(&segment).unwrap();
+    let mut whole = std::fs::read(&segment).unwrap();
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    assert!(whole.len() > end + (64 << 10), "there is room behind the last frame");
+    whole.truncate(end);
 
-    // What a power cut leaves of a frame that was on its way.
-    for torn in [&b"\x09\x00\x00\x00"[..], &whole[20..40], &[0; 64]] {
+    // What a power cut leaves of a frame that was on its way, with the room behind it and without.
+    let in_room = [&whole[20..40], &[0; 4096]].concat();
+    for torn in [&b"\x09\x00\x00\x00"[..], &whole[20..40], &in_room, &[0; 64]] {
         std::fs::write(&segment, [&whole, torn].concat()).unwrap();
         let store = open(disk.directory.path());
         assert_eq!(counts(&store, "c", &["m1"]).await, [Some((1, 1))]);
@@ -279,7 +283,8 @@ async fn a_torn_end_is_cut_off_and_damage_is_refused() {
     for at in 0..whole.len() {
         let mut flipped = whole.clone();
         flipped[at] ^= 1;
-        for damaged in [&flipped[..], &whole[..at]] {
+        let before_room = |bytes: &[u8]| [bytes, &[0; 300]].concat();
+        for damaged in [&flipped[..], &whole[..at], &before_room(&flipped), &before_room(&whole[..at])] {
             std::fs::write(&segment, damaged).unwrap();
             let error = EmbeddedStore::open(disk.directory.path(), Options::default()).unwrap_err();
             let named = |path: &Path| path == segment || path == journal;

@@ -144,10 +144,17 @@ async fn a_torn_end_is_told_and_left() {
     let mut segments: Vec<_> = fs::read_dir(&journal).unwrap().map(|entry| entry.unwrap().path()).collect();
     segments.retain(|path| path.extension().is_some_and(|extension| extension == "journal"));
     let last = segments.into_iter().max().unwrap();
-    let whole = fs::read(&last).unwrap();
-    fs::write(&last, [&whole[..], &[0; 33]].concat()).unwrap();
-    assert_eq!(checked(disk.directory.path()).unwrap().torn_bytes, 33);
-    assert_eq!(fs::metadata(&last).unwrap().len(), whole.len() as u64 + 33);
+    let mut whole = fs::read(&last).unwrap();
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    // The room behind the last frame is no torn end, and is not counted as part of one.
+    for (torn, room) in [(0, 0), (33, 0), (33, 4096), (0, 4096)] {
+        whole.truncate(end);
+        whole.extend([1].repeat(torn));
+        whole.extend([0].repeat(room));
+        fs::write(&last, &whole).unwrap();
+        assert_eq!(checked(disk.directory.path()).unwrap().torn_bytes, torn as u64);
+        assert_eq!(fs::read(&last).unwrap(), whole);
+    }
 }
 
 #[tokio::test]

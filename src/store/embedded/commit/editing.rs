@@ -225,24 +225,42 @@ impl Editing<'_> {
 
     /// The place of a message, live or not. Of two lives of an id, one of them expired, the later has the higher order.
     pub(in crate::store::embedded) fn place(&self, id: &MessageId) -> Option<Place> {
-        if let Some(changed) = self.draft.index.get(id) {
-            return *changed;
+        match self.draft.index.get(id) {
+            Some(changed) => *changed,
+            None => self.published_place(id).map(|(place, _)| place),
         }
-        let candidates = self.published?.index.candidates(id.borrowed());
-        let orders = candidates.filter_map(|place| {
+    }
+
+    fn published_place(&self, id: &MessageId) -> Option<(Place, Looked<'_>)> {
+        let mut candidates = self.published?.index.candidates(id.borrowed()).filter_map(|place| {
             let page = self.look(place.page)?;
-            let message = page.message(place.position).filter(|message| message.id == *id)?;
-            Some((message.order, place))
+            let order = page.message(place.position).filter(|message| message.id == *id)?.order;
+            Some((order, place, page))
         });
-        orders.max_by_key(|(order, _)| *order).map(|(_, place)| place)
+        let first = candidates.next()?;
+        let last = candidates.fold(first, |last, later| if later.0 >= last.0 { later } else { last });
+        Some((last.1, last.2))
     }
 
     /// The place of a live message.
     pub(in crate::store::embedded) fn find(&self, id: &MessageId, now: Timestamp) -> Option<Place> {
-        let place = self.place(id)?;
-        let page = self.look(place.page)?;
+        self.find_on_page(id, now).map(|(place, _)| place)
+    }
+
+    /// The place of a live message, and the page that it stands on.
+    pub(in crate::store::embedded) fn find_on_page(
+        &self,
+        id: &MessageId,
+        now: Timestamp,
+    ) -> Option<(Place, Looked<'_>)> {
+        // Most commits register nothing.
+        let drafted = if self.draft.index.is_empty() { None } else { self.draft.index.get(id) };
+        let (place, page) = match drafted {
+            Some(changed) => ((*changed)?, self.look((*changed)?.page)?),
+            None => self.published_place(id)?,
+        };
         let message = page.message(place.position)?;
-        (!message.expires_at.has_come(now)).then_some(place)
+        (!message.expires_at.has_come(now)).then_some((place, page))
     }
 
     /// Drops the page if it holds nothing any more.

@@ -77,16 +77,14 @@ impl Marking {
 
     /// Where a message stands that exists for who marks.
     fn order_of(&self, editing: &Editing<'_>, message: &MessageId) -> Option<Order> {
-        let place = editing.find(message, self.now)?;
-        let page = editing.look(place.page)?;
+        let (place, page) = editing.find_on_page(message, self.now)?;
         let message = page.message(place.position)?;
         let concerns = |reader| message.sender == reader || page.asked(reader).contains(place.position);
         (self.by == Role::App || self.reader.is_some_and(concerns)).then_some(message.order)
     }
 
     fn take_one(&mut self, editing: &Editing<'_>, message: &MessageId, marked: &mut Marked) {
-        let place = editing.find(message, self.now);
-        let Some((place, page)) = place.and_then(|place| Some((place, editing.look(place.page)?))) else {
+        let Some((place, page)) = editing.find_on_page(message, self.now) else {
             marked.refused.push((message.clone(), Refusal::UnknownMessage));
             return;
         };
