@@ -16,6 +16,7 @@
 //! Rows are kept in shared blocks, so that a copy of a page costs little and a change to the copy leaves the
 //! original as it was: the store shows one while it makes the other durable.
 
+mod block;
 mod hidden;
 mod outline;
 mod rows;
@@ -141,9 +142,10 @@ impl Page {
     /// Marks the messages at `positions` as read by `reader`, and returns those that were not before. Positions
     /// without a message, or whose audience the reader is not in, are passed over.
     pub fn mark(&mut self, reader: Slot, positions: Positions) -> Positions {
-        let new = self.outline.asked_of(reader, Positions(positions.0 & !self.read_by(reader).0));
+        let read = self.read_by(reader);
+        let new = self.outline.asked_of(reader, Positions(positions.0 & !read.0));
         if !new.is_empty() {
-            *self.rows.get_mut(reader) |= new.0;
+            self.rows.set(reader, read.0 | new.0);
             new.iter().for_each(|position| self.read[position.index()] += 1);
         }
         new
@@ -161,13 +163,20 @@ impl Page {
                 return false;
             }
             if !row.is_empty() {
-                *self.rows.get_mut(slot) = row.0;
+                self.rows.set(slot, row.0);
                 columns.add(row);
             }
         }
         let counts = columns.counts();
         self.read.iter_mut().zip(counts).for_each(|(read, count)| *read = count);
+        self.pack();
         true
+    }
+
+    /// Brings it into less memory, where many readers have read the same. Nothing else changes; worth it for a page that
+    /// is not marked all the time.
+    pub fn pack(&mut self) {
+        self.rows.pack();
     }
 
     /// What is known of the message at `position`, without those who are hidden.

@@ -2,38 +2,43 @@
 
 use std::sync::Arc;
 
+use super::block::{BLOCK_ROWS, Block};
 use crate::domain::{Positions, Slot};
 
-/// Rows that are copied together when one of them changes: 512 x 8 bytes = 4 KiB.
-const BLOCK_ROWS: usize = 512;
-
 /// A row of 64 bits a slot, in shared blocks: a copy costs little, and a change to it leaves the original as it was.
+/// Rows that are copied together when one of them changes take 4 KiB, and mostly a tenth of that once they are packed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rows(Vec<Arc<Vec<u64>>>);
+pub(super) struct Rows(Vec<Arc<Block>>);
 
 impl Rows {
     pub(super) fn get(&self, slot: Slot) -> u64 {
         let block = self.0.get(slot.index() / BLOCK_ROWS);
-        block.and_then(|rows| rows.get(slot.index() % BLOCK_ROWS)).copied().unwrap_or(0)
+        block.map_or(0, |rows| rows.get(slot.index() % BLOCK_ROWS))
     }
 
-    pub(super) fn get_mut(&mut self, slot: Slot) -> &mut u64 {
-        let (block, row) = (slot.index() / BLOCK_ROWS, slot.index() % BLOCK_ROWS);
+    pub(super) fn set(&mut self, slot: Slot, row: u64) {
+        let (block, at) = (slot.index() / BLOCK_ROWS, slot.index() % BLOCK_ROWS);
         if self.0.len() <= block {
             self.0.resize_with(block + 1, Arc::default);
         }
-        let rows = Arc::make_mut(&mut self.0[block]);
-        if rows.len() <= row {
-            rows.resize(row + 1, 0);
+        Arc::make_mut(&mut self.0[block]).set(at, row);
+    }
+
+    /// Brings the rows into as little memory as they can be changed in. Costs a look at each that is not there yet.
+    pub(super) fn pack(&mut self) {
+        self.0.shrink_to_fit();
+        for block in &mut self.0 {
+            if let Some(packed) = block.packed() {
+                *block = Arc::new(packed);
+            }
         }
-        &mut rows[row]
     }
 
     /// Clears the bits at `positions` in all rows.
     pub(super) fn clear(&mut self, positions: Positions) {
         for block in &mut self.0 {
-            if block.iter().any(|row| row & positions.0 != 0) {
-                Arc::make_mut(block).iter_mut().for_each(|row| *row &= !positions.0);
+            if block.has_any(positions.0) {
+                Arc::make_mut(block).clear(positions.0);
             }
         }
     }
@@ -46,18 +51,19 @@ impl Rows {
     pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, Positions)> + '_ {
         self.0.iter().enumerate().flat_map(|(block, rows)| {
             let first = block * BLOCK_ROWS;
-            rows.iter().enumerate().filter(|(_, row)| **row != 0).map(move |(at, row)| {
+            rows.rows().enumerate().filter(|(_, row)| *row != 0).map(move |(at, row)| {
                 let slot = u32::try_from(first + at).expect("invariant: slots are u32");
-                (Slot(slot), Positions(*row))
+                (Slot(slot), Positions(row))
             })
         })
     }
 
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
-        let blocks =
-            self.0.iter().map(|rows| rows.capacity() * size_of::<u64>() + size_of::<Vec<u64>>() + 16);
-        blocks.sum::<usize>() + self.0.capacity() * size_of::<Arc<Vec<u64>>>()
+        /// The counters of a block that is shared.
+        const COUNTERS_BYTES: usize = 16;
+        let blocks = self.0.iter().map(|block| block.bytes() + COUNTERS_BYTES);
+        blocks.sum::<usize>() + self.0.capacity() * size_of::<Arc<Block>>()
     }
 }
 

@@ -130,7 +130,7 @@ impl Cell {
     }
 
     fn hold(&mut self, page: Arc<HotPage>) {
-        self.bytes = u32::try_from(page.page.bytes()).unwrap_or(u32::MAX);
+        self.bytes = page_bytes(&page);
         self.page = Some(page);
         self.used = AtomicBool::new(true);
     }
@@ -146,6 +146,11 @@ impl Cell {
     pub(in crate::store::embedded) fn settle(&mut self, stamp: u32, extent: Extent) {
         self.extent = Some(extent);
         self.is_clean = self.stamp == stamp;
+        if let Some(mut page) = self.page.take_if(|_| self.is_clean) {
+            Arc::make_mut(&mut page).page.pack();
+            self.bytes = page_bytes(&page);
+            self.page = Some(page);
+        }
     }
 
     /// The same bytes stand at another place now.
@@ -163,6 +168,10 @@ impl Cell {
         self.page = None;
         u64::from(std::mem::take(&mut self.bytes))
     }
+}
+
+fn page_bytes(hot: &HotPage) -> u32 {
+    u32::try_from(hot.page.bytes()).unwrap_or(u32::MAX)
 }
 
 /// The cells of a conversation, by number. Pages come at the end and mostly go at the beginning.
@@ -220,5 +229,38 @@ impl Cells {
 
     pub(in crate::store::embedded) fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        ExpiresAt, Generation, Message, MessageId, Order, Position, Positions, Slot, SlotSet,
+    };
+
+    #[test]
+    fn a_page_takes_less_memory_once_it_is_on_disk() {
+        let mut hot = HotPage::default();
+        let message = Message {
+            id: MessageId::new("m").unwrap(),
+            sender: Slot(0),
+            order_asked: false,
+            order: Order(1),
+            audience_asked: false,
+            expires_in_s: None,
+            expires_at: ExpiresAt { unix_s: 9 },
+            generation: Generation(1),
+        };
+        hot.page.put(Position(0), message, Arc::new((0..2_000).map(Slot).collect::<SlotSet>()));
+        (1..2_000).for_each(|slot| _ = hot.page.mark(Slot(slot), Positions(1)));
+        let mut cell = Cell::new(PageNumber(0), hot);
+        let (before, extent) = (cell.bytes(), Extent { file: 1, offset: 16, length: 99 });
+        cell.settle(cell.stamp().wrapping_sub(1), extent);
+        assert_eq!((cell.is_clean(), cell.bytes()), (false, before), "it has changed since");
+        cell.settle(cell.stamp(), extent);
+        assert!(cell.is_clean() && cell.bytes() * 4 < before, "{before} bytes and then {}", cell.bytes());
+        let read = cell.page().map(|hot| hot.page.rows().count());
+        assert_eq!(read, Some(1_999));
     }
 }
