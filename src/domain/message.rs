@@ -85,11 +85,12 @@ pub enum Refusal {
     NotInAudience,
 }
 
-/// A registered message as a page holds it; whom it is for and who has read it stand beside it in the page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+/// A registered message as a page holds it; whom it is for and who has read it stand beside it in the page, where its
+/// id is text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message<Id = MessageId> {
     /// Its id.
-    pub id: MessageId,
+    pub id: Id,
     /// The sender's slot.
     pub sender: Slot,
     /// Whether the order was asked for; `order` is what it got.
@@ -104,6 +105,14 @@ pub struct Message {
     pub expires_at: ExpiresAt,
     /// Its present life.
     pub generation: Generation,
+}
+
+impl Message<&str> {
+    /// The id of a message of a page, as what it is.
+    #[must_use]
+    pub fn message_id(&self) -> MessageId {
+        MessageId::new(self.id).expect("invariant: a page holds what was an id")
+    }
 }
 
 #[cfg(test)]

@@ -143,7 +143,7 @@ impl ConversationFound {
                 asked.iter().partition(|(slot, _)| page.read_by(*slot).contains(position));
             let sender = names.get(message.sender.index()).and_then(Option::as_ref);
             let told = || MessageFound {
-                message: message.id.as_str().to_owned(),
+                message: message.id.to_owned(),
                 sender: sender.map_or_else(String::new, ToString::to_string),
                 order: message.order.0,
                 read: readers.len(),
@@ -152,7 +152,7 @@ impl ConversationFound {
                 is_expired: message.expires_at.has_come(now),
                 audience: if message.audience_asked { "its own" } else { "the roster's" },
             };
-            if wanted == Some(&message.id) {
+            if wanted.is_some_and(|wanted| wanted.as_str() == message.id) {
                 let names_of =
                     |users: &[&(Slot, &UserId)]| users.iter().map(|(_, user)| user.to_string()).collect();
                 let (readers, unread) = (names_of(&readers), names_of(&unread));

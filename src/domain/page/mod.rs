@@ -18,13 +18,18 @@
 
 mod block;
 mod hidden;
+mod messages;
+mod numbers;
 mod outline;
 mod rows;
 
 use std::sync::Arc;
 
-use super::{Generation, Hidden, Message, Order, Position, Positions, Receipts, Slot, SlotSet, Timestamp};
+use super::{
+    Generation, Hidden, Message, MessageIdRef, Order, Position, Positions, Receipts, Slot, SlotSet, Timestamp,
+};
 use hidden::LastCounts;
+use messages::Messages;
 pub use outline::{AskedEach, Outline};
 use rows::{Columns, Rows};
 
@@ -35,9 +40,7 @@ pub const PAGE_MESSAGES_MAX: usize = 64;
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     outline: Outline,
-    messages: Arc<Vec<Option<Message>>>,
-    /// Who was asked, by position: the size of the audience less the sender.
-    of: Arc<Vec<u32>>,
+    messages: Arc<Messages>,
     /// How many have read, by position.
     read: Vec<u32>,
     rows: Rows,
@@ -71,36 +74,49 @@ impl Page {
     }
 
     /// Puts a message at `position`, with nobody having read it. Its order is above that of the ones before.
-    pub fn put(&mut self, position: Position, message: Message, audience: Arc<SlotSet>) {
+    pub fn put(&mut self, position: Position, message: &Message, audience: Arc<SlotSet>) {
         assert!(position.index() < PAGE_MESSAGES_MAX, "invariant: a position is 0 to 63");
         self.forget(position.only());
         let members = u32::try_from(audience.len()).expect("invariant: slots are u32");
         let of = members - u32::from(audience.contains(message.sender));
-        self.outline.put(position, &message, audience);
+        self.outline.put(position, message, audience);
         self.hidden = LastCounts::default();
-        let messages = Arc::make_mut(&mut self.messages);
-        let ofs = Arc::make_mut(&mut self.of);
-        if messages.len() <= position.index() {
-            messages.resize(position.index() + 1, None);
-            ofs.resize(position.index() + 1, 0);
+        Arc::make_mut(&mut self.messages).put(position, message, of);
+        if self.read.len() <= position.index() {
             self.read.resize(position.index() + 1, 0);
         }
-        messages[position.index()] = Some(message);
-        ofs[position.index()] = of;
     }
 
     /// The message at `position`, if there is one, expired or not.
     #[must_use]
-    pub fn message(&self, position: Position) -> Option<&Message> {
-        self.messages.get(position.index())?.as_ref()
+    pub fn message(&self, position: Position) -> Option<Message<&str>> {
+        self.outline.sender(position).map(|sender| self.messages.get(position, sender))
+    }
+
+    /// Whether the message at `position` has the id.
+    #[must_use]
+    pub fn has(&self, id: MessageIdRef<'_>, position: Position) -> bool {
+        self.outline.held().contains(position) && self.messages.id(position) == id.as_str()
+    }
+
+    /// The order of the message at `position`, if there is one.
+    #[must_use]
+    pub fn order(&self, position: Position) -> Option<Order> {
+        self.outline.held().contains(position).then(|| self.messages.order(position))
+    }
+
+    /// Whether there is a message at `position` that has not expired at `now`.
+    #[must_use]
+    pub fn is_live(&self, position: Position, now: Timestamp) -> bool {
+        let by_itself = || !self.messages.expires_at(position).has_come(now);
+        self.outline.held().contains(position)
+            && self.outline.live(now).map_or_else(by_itself, |live| live.contains(position))
     }
 
     /// The messages of the page with their positions, in their order, expired ones among them.
-    pub fn messages(&self) -> impl Iterator<Item = (Position, &Message)> + Clone {
-        self.messages.iter().enumerate().filter_map(|(at, message)| {
-            let position = Position(u8::try_from(at).expect("invariant: a page has at most 64 positions"));
-            Some((position, message.as_ref()?))
-        })
+    pub fn messages(&self) -> impl Iterator<Item = (Position, Message<&str>)> {
+        let held = self.outline.held().iter();
+        held.filter_map(|position| Some((position, self.message(position)?)))
     }
 
     /// The positions of the messages that have not expired at `now`.
@@ -121,9 +137,9 @@ impl Page {
         self.outline.up_to(order).unwrap_or_else(|| self.matching(|message| message.order <= order))
     }
 
-    fn matching(&self, test: impl Fn(&Message) -> bool) -> Positions {
+    fn matching(&self, test: impl Fn(Message<&str>) -> bool) -> Positions {
         Positions(
-            self.messages().filter(|(_, message)| test(message)).fold(0, |set, (at, _)| set | at.only().0),
+            self.messages().filter(|(_, message)| test(*message)).fold(0, |set, (at, _)| set | at.only().0),
         )
     }
 
@@ -177,14 +193,21 @@ impl Page {
     /// is not marked all the time.
     pub fn pack(&mut self) {
         self.rows.pack();
+        if self.messages.is_loose() {
+            Arc::make_mut(&mut self.messages).shrink();
+        }
+        self.read.shrink_to_fit();
     }
 
     /// What is known of the message at `position`, without those who are hidden.
     #[must_use]
     pub fn receipts(&self, position: Position, hidden: &Hidden) -> Option<Receipts> {
-        let generation = self.message(position)?.generation;
+        if !self.outline.held().contains(position) {
+            return None;
+        }
+        let generation = self.messages.generation(position);
         let at = position.index();
-        let (marks, of) = (self.read[at], self.of[at]);
+        let (marks, of) = (self.read[at], self.messages.asked(position));
         if hidden.is_empty() {
             return Some(Receipts { generation, read: marks, of, marks, hidden: 0 });
         }
@@ -212,10 +235,8 @@ impl Page {
     /// Begins a new life of the message at `position`: nobody has read it.
     pub fn reset(&mut self, position: Position, generation: Generation) {
         self.clear(position.only());
-        if self.message(position).is_some()
-            && let Some(message) = &mut Arc::make_mut(&mut self.messages)[position.index()]
-        {
-            message.generation = generation;
+        if self.outline.held().contains(position) {
+            Arc::make_mut(&mut self.messages).reset(position, generation);
         }
     }
 
@@ -227,12 +248,12 @@ impl Page {
         }
         self.clear(gone);
         let messages = Arc::make_mut(&mut self.messages);
-        let ofs = Arc::make_mut(&mut self.of);
-        for position in gone.iter() {
-            messages[position.index()] = None;
-            ofs[position.index()] = 0;
-        }
-        self.outline.take(gone, messages.iter().flatten().map(|message| message.expires_at));
+        messages.forget(gone);
+        let left: Vec<_> = Positions(self.outline.held().0 & !gone.0)
+            .iter()
+            .map(|position| messages.expires_at(position))
+            .collect();
+        self.outline.take(gone, left.into_iter());
     }
 
     fn clear(&mut self, positions: Positions) {
@@ -257,14 +278,10 @@ impl Page {
     /// About how many bytes of memory it takes, itself and all that it does not share with the roster.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        /// The name of a message, with its counters, as the allocator rounds it.
-        const NAME_BYTES: usize = 48;
         /// What a dozen allocations take beside what they are for.
         const PARTS_BYTES: usize = 512;
-        let messages =
-            self.messages.capacity() * size_of::<Option<Message>>() + self.messages.len() * NAME_BYTES;
-        let counts = 3 * size_of::<u32>() * self.messages.capacity();
-        size_of::<Self>() + PARTS_BYTES + messages + counts + self.rows.bytes()
+        let counts = size_of::<u32>() * self.read.capacity();
+        size_of::<Self>() + PARTS_BYTES + self.messages.bytes() + counts + self.rows.bytes()
     }
 }
 

@@ -49,6 +49,12 @@ impl Outline {
         }
     }
 
+    /// Who sent the message at `position`, if there is one.
+    pub(super) fn sender(&self, position: Position) -> Option<Slot> {
+        let sender = || self.senders.get(position.index()).copied();
+        self.held().contains(position).then(sender).flatten()
+    }
+
     /// Takes the messages at `gone` out; the ends of those that are left are as given.
     pub(super) fn take(&mut self, gone: Positions, left: impl Iterator<Item = ExpiresAt> + Clone) {
         self.held &= !gone.0;

@@ -274,7 +274,7 @@ fn page(then: &Then, ahead: Generation, answer: &Value) -> Option<(Page, String)
         }
         let audience = named.get(&audience[..])?;
         let position = page.next_position();
-        page.put(position, message, audience.clone());
+        page.put(position, &message, audience.clone());
         for slot in read.common(audience) {
             page.mark(slot, position.only());
         }

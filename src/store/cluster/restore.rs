@@ -188,11 +188,7 @@ impl Restoring<'_> {
             let asked = page.receipts(position, &Hidden::default()).map_or(0, |known| known.of);
             let read: SlotSet =
                 page.rows().filter(|(_, row)| row.contains(position)).map(|(slot, _)| slot).collect();
-            command
-                .arg(message.id.as_str())
-                .arg(state::header(message, asked))
-                .arg(audience)
-                .arg(state::bits(&read));
+            command.arg(message.id).arg(state::header(&message, asked)).arg(audience).arg(state::bits(&read));
             command.arg(keep_ms(message.expires_at, now)).arg(message.order.0).arg(message.expires_at.unix_s);
         }
         let head = open.head.clone();

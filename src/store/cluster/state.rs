@@ -61,7 +61,7 @@ fn whole(float: f64) -> u64 {
 }
 
 /// The header of a message without the audience's name.
-pub(super) fn header(message: &Message, asked: u32) -> Vec<u8> {
+pub(super) fn header<Id>(message: &Message<Id>, asked: u32) -> Vec<u8> {
     let mut flags = 0;
     flags |= if message.order_asked { ORDER_ASKED } else { 0 };
     flags |= if message.audience_asked { AUDIENCE_ASKED } else { 0 };

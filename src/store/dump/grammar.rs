@@ -147,7 +147,7 @@ impl Open {
             if message.generation.0 >= generation_next {
                 return Err("a message is of a generation that is still to come");
             }
-            if !self.messages.insert(message.id.clone()) {
+            if !self.messages.insert(message.message_id()) {
                 return Err("a message is there twice");
             }
             self.order_last = Some(message.order);

@@ -19,7 +19,7 @@ const EXPIRES_IN: u8 = 4;
 pub(super) fn put_run(bytes: &mut Vec<u8>, page: &Page) {
     let held: Vec<Position> = page.messages().map(|(position, _)| position).collect();
     put_count(bytes, held.len());
-    page.messages().for_each(|(_, message)| put_message(bytes, message));
+    page.messages().for_each(|(_, message)| put_message(bytes, &message));
     let audiences: Vec<_> = page.outline().audiences().collect();
     put_count(bytes, audiences.len());
     for (slots, positions) in audiences {
@@ -29,8 +29,8 @@ pub(super) fn put_run(bytes: &mut Vec<u8>, page: &Page) {
     put_rows(bytes, page, &held);
 }
 
-fn put_message(bytes: &mut Vec<u8>, message: &Message) {
-    put_text(bytes, message.id.as_str());
+fn put_message(bytes: &mut Vec<u8>, message: &Message<&str>) {
+    put_text(bytes, message.id);
     put_number(bytes, message.sender.0.into());
     put_number(bytes, message.order.0);
     let mut asked = 0;
@@ -99,7 +99,7 @@ pub(super) fn read_run(bytes: &mut Bytes<'_>, slots: u32) -> Result<Page, &'stat
         let (Some((_, audience)), None) = (of.next(), of.next()) else {
             return Err("a message has no audience, or two");
         };
-        page.put(position, message, audience.clone());
+        page.put(position, &message, audience.clone());
     }
     let rows = read_rows(bytes, &page, slots).ok_or("who has read does not read")?;
     if page.restore(rows) { Ok(page) } else { Err("somebody has read what they were not asked") }

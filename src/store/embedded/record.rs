@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use std::borrow::Borrow;
+
 use bincode::{
     Decode, Encode,
     config::{Configuration, Limit, LittleEndian, Varint},
@@ -144,9 +146,9 @@ pub(super) struct StoredMessage {
 }
 
 impl StoredMessage {
-    pub(super) fn of(message: &Message) -> Self {
+    pub(super) fn of<Id: Borrow<str>>(message: &Message<Id>) -> Self {
         Self {
-            id: message.id.as_str().to_owned(),
+            id: message.id.borrow().to_owned(),
             sender: message.sender.0,
             order: message.order.0,
             order_asked: message.order_asked,

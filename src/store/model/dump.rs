@@ -82,7 +82,7 @@ impl Conversation {
                 expires_at: message.sent.expires_at,
                 generation: message.generation,
             };
-            page.put(position, stored, Arc::new(self.slots(&message.audience)));
+            page.put(position, &stored, Arc::new(self.slots(&message.audience)));
             for reader in &message.read {
                 page.mark(self.slot(reader), position.only());
             }
@@ -107,7 +107,7 @@ impl Conversation {
                 Audience::Roster
             };
             let sent = Registration {
-                message: stored.id.clone(),
+                message: stored.message_id(),
                 sender,
                 audience: sent_to,
                 expires_in_s: stored.expires_in_s,

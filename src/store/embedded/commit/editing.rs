@@ -234,8 +234,7 @@ impl Editing<'_> {
     fn published_place(&self, id: &MessageId) -> Option<(Place, Looked<'_>)> {
         let mut candidates = self.published?.index.candidates(id.borrowed()).filter_map(|place| {
             let page = self.look(place.page)?;
-            let order = page.message(place.position).filter(|message| message.id == *id)?.order;
-            Some((order, place, page))
+            page.has(id.borrowed(), place.position).then(|| (page.order(place.position), place, page))
         });
         let first = candidates.next()?;
         let last = candidates.fold(first, |last, later| if later.0 >= last.0 { later } else { last });
@@ -259,8 +258,7 @@ impl Editing<'_> {
             Some(changed) => ((*changed)?, self.look((*changed)?.page)?),
             None => self.published_place(id)?,
         };
-        let message = page.message(place.position)?;
-        (!message.expires_at.has_come(now)).then_some((place, page))
+        page.is_live(place.position, now).then_some((place, page))
     }
 
     /// Drops the page if it holds nothing any more.
@@ -331,13 +329,13 @@ impl Target for Editing<'_> {
     }
 
     fn placed(&mut self, id: MessageId, place: Place) {
-        self.draft.places.push((Hint::of(id.borrowed()), place, true));
+        self.draft.places.push((Hint::of(id.as_str()), place, true));
         self.draft.index.insert(id, Some(place));
     }
 
     fn displaced(&mut self, id: &MessageId, place: Place) {
         self.loses();
-        self.draft.places.push((Hint::of(id.borrowed()), place, false));
+        self.draft.places.push((Hint::of(id.as_str()), place, false));
         if self.place(id) == Some(place) {
             self.draft.index.insert(id.clone(), None);
         }

@@ -252,7 +252,7 @@ mod tests {
             expires_at: ExpiresAt { unix_s: 9 },
             generation: Generation(1),
         };
-        hot.page.put(Position(0), message, Arc::new((0..2_000).map(Slot).collect::<SlotSet>()));
+        hot.page.put(Position(0), &message, Arc::new((0..2_000).map(Slot).collect::<SlotSet>()));
         (1..2_000).for_each(|slot| _ = hot.page.mark(Slot(slot), Positions(1)));
         let mut cell = Cell::new(PageNumber(0), hot);
         let (before, extent) = (cell.bytes(), Extent { file: 1, offset: 16, length: 99 });

@@ -193,7 +193,7 @@ pub(in crate::store::embedded) fn apply(
         Record::Registered { page, position: at, message, audience, .. } => {
             let position = position(at).ok_or("a position is past the end of its page")?;
             let message = message.message(Generation(sequence)).map_err(|_| "a message's name is no id")?;
-            register(target, sequence, Place { page: PageNumber(page), position }, message, &audience)
+            register(target, sequence, Place { page: PageNumber(page), position }, &message, &audience)
         }
         Record::Marked { reader, read, .. } => {
             for (number, row) in read {
@@ -245,7 +245,7 @@ fn register(
     target: &mut impl Target,
     sequence: u64,
     place: Place,
-    message: crate::domain::Message,
+    message: &crate::domain::Message,
     audience: &StoredAudience,
 ) -> Result<(), &'static str> {
     let head = target.head();
@@ -304,7 +304,8 @@ fn sweep(target: &mut impl Target, sequence: u64, page: PageNumber, positions: P
 /// Forgets what stands at `positions`, whatever the number of the page's last change.
 fn forget(target: &mut impl Target, page: PageNumber, positions: Positions) {
     let Some(hot) = target.page(page, u64::MAX) else { return };
-    let ids = positions.iter().filter_map(|at| hot.page.message(at).map(|message| (at, message.id.clone())));
+    let ids =
+        positions.iter().filter_map(|at| hot.page.message(at).map(|message| (at, message.message_id())));
     let gone: Vec<_> = ids.collect();
     hot.page.forget(positions);
     for (position, id) in &gone {

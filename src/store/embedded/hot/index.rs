@@ -17,8 +17,8 @@ use crate::store::embedded::hot::{
 pub(in crate::store::embedded) struct Hint(u32);
 
 impl Hint {
-    pub(in crate::store::embedded) fn of(id: MessageIdRef<'_>) -> Self {
-        Self((hash_of(id.as_str()) >> 32) as u32)
+    pub(in crate::store::embedded) fn of(id: &str) -> Self {
+        Self((hash_of(id) >> 32) as u32)
     }
 
     /// Spread over 64 bits, as the table wants it.
@@ -41,7 +41,7 @@ pub(in crate::store::embedded) struct Index(HashTable<Entry>);
 impl Index {
     /// The places whose message may have the id.
     pub(in crate::store::embedded) fn candidates(&self, id: MessageIdRef<'_>) -> impl Iterator<Item = Place> {
-        let hint = Hint::of(id);
+        let hint = Hint::of(id.as_str());
         let entries = self.0.iter_hash(hint.spread()).filter(move |entry| entry.hint == hint);
         entries.map(|entry| Place { page: entry.page, position: entry.position })
     }
@@ -87,13 +87,13 @@ mod tests {
             |number: u32| Place { page: PageNumber(number / 64), position: Position((number % 64) as u8) };
         let mut index = Index::default();
         for number in 0..1_000 {
-            index.insert(Hint::of(id(number).borrowed()), place(number));
+            index.insert(Hint::of(id(number).as_str()), place(number));
         }
         let found = |index: &Index, number| index.candidates(id(number).borrowed()).collect::<Vec<_>>();
         assert_eq!(found(&index, 7), [place(7)]);
-        index.remove(Hint::of(id(7).borrowed()), place(8));
+        index.remove(Hint::of(id(7).as_str()), place(8));
         assert_eq!(found(&index, 7), [place(7)], "another place is another entry");
-        index.remove(Hint::of(id(7).borrowed()), place(7));
+        index.remove(Hint::of(id(7).as_str()), place(7));
         assert_eq!(found(&index, 7), []);
         index.retain(|place| place.page.0 == 3);
         assert_eq!((index.len(), found(&index, 200)), (64, vec![place(200)]));

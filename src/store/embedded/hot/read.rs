@@ -69,12 +69,12 @@ impl View<'_> {
         now: Timestamp,
     ) -> Option<MessageReceipts> {
         let (page, position) = self.find(id.borrowed(), now)?;
-        self.shown(page, position, page.message(position)?)
+        self.shown(page, position, &page.message(position)?)
     }
 
-    fn shown(&self, page: &Page, position: Position, message: &Message) -> Option<MessageReceipts> {
+    fn shown(&self, page: &Page, position: Position, message: &Message<&str>) -> Option<MessageReceipts> {
         Some(MessageReceipts {
-            message: message.id.clone(),
+            message: message.message_id(),
             sender: self.known.names.user(message.sender)?,
             order: message.order,
             expires_at: message.expires_at,
@@ -113,7 +113,7 @@ impl View<'_> {
                 walk.has_more = true;
                 return;
             }
-            walk.part.extend(self.shown(page, position, message));
+            walk.part.extend(self.shown(page, position, &message));
             walk.after = Some(message.order);
         }
     }
@@ -146,7 +146,7 @@ impl View<'_> {
             walk.unread.unread += open.len();
             if walk.unread.first.is_none() {
                 let first = open.iter().next().and_then(|position| page?.message(position));
-                walk.unread.first = first.map(|message| message.id.clone());
+                walk.unread.first = first.map(|message| message.message_id());
             }
             walk.at = cell.number.next();
         }

@@ -5,7 +5,7 @@
 
 use std::{cell::RefCell, collections::HashMap, io, path::Path, sync::Arc};
 
-use crate::domain::{ConversationId, Message, MessageIdRef, Outline, Page, Position, Timestamp};
+use crate::domain::{ConversationId, MessageIdRef, Outline, Page, Position, Timestamp};
 use crate::store::embedded::{
     hot::Hot,
     hot::cell::Cell,
@@ -154,29 +154,23 @@ impl<'a> View<'a> {
         id: MessageIdRef<'_>,
         now: Timestamp,
     ) -> Option<(&'a Page, Position)> {
-        let mut last: Option<(&Page, Position, &Message)> = None;
+        let mut last: Option<(&Page, Position)> = None;
         for place in self.known.index.candidates(id) {
-            let Some(found) = self.message_at(place, id) else { continue };
+            let Some(page) = self.page_with(id, place) else { continue };
             // Of two lives of an id, one of them expired, the later has the higher order.
-            if last.is_none_or(|(.., message)| message.order < found.2.order) {
-                last = Some(found);
+            if last.is_none_or(|(before, at)| before.order(at) < page.order(place.position)) {
+                last = Some((page, place.position));
             }
         }
-        let (page, position, message) = last?;
-        (!message.expires_at.has_come(now)).then_some((page, position))
+        last.filter(|(page, position)| page.is_live(*position, now))
     }
 
-    fn message_at(
-        &self,
-        Place { page, position }: Place,
-        id: MessageIdRef<'_>,
-    ) -> Option<(&'a Page, Position, &'a Message)> {
-        let cell = self.known.cells.get(page)?;
-        if !cell.outline.held().contains(position) {
+    /// The page of a place, if the message there has the id.
+    fn page_with(&self, id: MessageIdRef<'_>, place: Place) -> Option<&'a Page> {
+        let cell = self.known.cells.get(place.page)?;
+        if !cell.outline.held().contains(place.position) {
             return None;
         }
-        let page = self.page(cell)?;
-        let message = page.message(position).filter(|message| message.id.as_str() == id.as_str())?;
-        Some((page, position, message))
+        self.page(cell).filter(|page| page.has(id, place.position))
     }
 }

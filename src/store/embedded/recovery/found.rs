@@ -95,7 +95,7 @@ impl Found {
             self.conversations.get_mut(&name.conversation).ok_or("a page is in no conversation")?;
         let (hot, reach) = read_outline(bytes, shared_by(conversation))?;
         for (position, message) in hot.page.messages() {
-            conversation.index.insert(Hint::of(message.id.borrowed()), Place { page: name.number, position });
+            conversation.index.insert(Hint::of(message.id), Place { page: name.number, position });
         }
         conversation.spans.found(name.number, &reach);
         conversation.cells.insert(Cell::cold(name.number, &hot, extent));
@@ -302,11 +302,11 @@ impl Target for Replaying<'_> {
     }
 
     fn placed(&mut self, id: MessageId, place: Place) {
-        self.conversation.index.insert(Hint::of(id.borrowed()), place);
+        self.conversation.index.insert(Hint::of(id.as_str()), place);
     }
 
     fn displaced(&mut self, id: &MessageId, place: Place) {
-        self.conversation.index.remove(Hint::of(id.borrowed()), place);
+        self.conversation.index.remove(Hint::of(id.as_str()), place);
     }
 
     fn read(&mut self, reader: Slot, number: PageNumber) {

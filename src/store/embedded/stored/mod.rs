@@ -97,7 +97,7 @@ pub(super) fn page_bytes(hot: &HotPage) -> Vec<u8> {
     let page = &hot.page;
     let messages = page
         .messages()
-        .map(|(position, message)| (position.0, message.generation.0, StoredMessage::of(message)));
+        .map(|(position, message)| (position.0, message.generation.0, StoredMessage::of(&message)));
     let audiences =
         page.outline().audiences().map(|(slots, positions)| (positions.0, StoredSlots::of(slots)));
     let stored = StoredPage {
@@ -147,7 +147,7 @@ fn read_messages<'a>(
         let audience = audiences.iter().find(|(positions, _)| positions.contains(position));
         let (_, audience) = audience.ok_or("a message has no audience")?;
         let message = message.message(Generation(generation)).map_err(|_| "a message's name is no id")?;
-        hot.page.put(position, message, audience.clone());
+        hot.page.put(position, &message, audience.clone());
     }
     Ok((hot, stored.rows))
 }

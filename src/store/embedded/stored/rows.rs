@@ -182,7 +182,7 @@ mod tests {
                 expires_at: ExpiresAt { unix_s: 1 },
                 generation: Generation(1),
             };
-            page.put(Position(at), message, audience.clone());
+            page.put(Position(at), &message, audience.clone());
         }
         page
     }
