@@ -25,8 +25,8 @@ use crate::{
 
 /// A curve is flat within this.
 pub(crate) const FLAT: f64 = 1.3;
-/// What the server may keep in memory of pages, whatever there is.
-const HOT_BYTES: &str = "64MiB";
+/// What the server may keep in memory, whatever there is: as much as by default.
+const HOT_BYTES: &str = "256MiB";
 /// Members of the groups that are pulled from.
 const MEMBERS: [usize; 5] = [10, 100, 1_000, 10_000, 100_000];
 /// Conversations that are marked in.

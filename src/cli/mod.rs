@@ -7,6 +7,7 @@ mod backup;
 mod bench;
 mod caller;
 mod check;
+mod exposition;
 mod generate;
 mod healthcheck;
 mod inspect;

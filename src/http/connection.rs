@@ -118,8 +118,6 @@ async fn serve_http1(server: &Arc<Server>, io: Watched, watch: &Arc<Watch>, stop
         .max_header_size(server.limits.head_bytes_max)
         // What it reads ahead, and what it keeps of answers that are not taken.
         .max_buf_size(server.limits.head_bytes_max.saturating_add(BUFFER_BYTES))
-        // Most answers are small: to copy one behind its head costs less than to write the two as parts.
-        .writev(false)
         // A client may close its side behind its request and wait for the answer, as `nc -N` does.
         .half_close(true)
         .serve_connection(TokioIo::new(io), service);

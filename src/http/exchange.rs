@@ -164,7 +164,7 @@ fn find<'h>(server: &Server, head: &'h Parts) -> Found<'h> {
     }
 }
 
-/// Carries out a request whose head is within its limits, once it is the connection's turn.
+/// Carries out a request once it is the connection's turn, if its head is within the limits.
 ///
 /// All of its waiting is here and in the calls: each function in between that waits would keep a room for what it is given
 /// beside that of the one it waits for, and the whole is copied for each request.
@@ -180,7 +180,9 @@ async fn carry_out(
     in_flight.turn().await;
     let (route, ids) = match found {
         Found::Route(route, ids) => (route, ids),
-        found => return without_route(head, found),
+        Found::File(file) => return Ok(demo::answer(file)),
+        Found::Methods(_, methods) => return without_call(head, methods),
+        Found::Nothing => return Err(Failure::new(Code::NoSuchRoute, Code::NoSuchRoute.explanation())),
     };
     let caller = authorize(server, head, route, &ids, trail)?;
     let body = if route.takes_body {
@@ -240,19 +242,13 @@ pub(super) fn head_too_large(bytes_max: usize) -> Failure {
     Failure::over(Limit::Head, Code::HeaderTooLarge, detail)
 }
 
-/// What is answered where there is no call.
-fn without_route(head: &Parts, found: Found<'_>) -> Outcome {
-    match found {
-        Found::File(file) => Ok(demo::answer(file)),
-        Found::Methods(_, methods) if head.method == Method::OPTIONS => options(&methods),
-        Found::Methods(_, methods) => {
-            let failure = Failure::new(Code::MethodNotAllowed, format!("this path has {methods}"));
-            Err(failure.allow(methods))
-        }
-        Found::Route(..) | Found::Nothing => {
-            Err(Failure::new(Code::NoSuchRoute, Code::NoSuchRoute.explanation()))
-        }
+/// What is answered where the path has other methods alone.
+fn without_call(head: &Parts, methods: String) -> Outcome {
+    if head.method == Method::OPTIONS {
+        return options(&methods);
     }
+    let failure = Failure::new(Code::MethodNotAllowed, format!("this path has {methods}"));
+    Err(failure.allow(methods))
 }
 
 /// What a user may send is small, so that a few of them do not take up the bytes that all bodies share.
@@ -300,7 +296,7 @@ fn options(methods: &str) -> Outcome {
     Ok(response)
 }
 
-/// The rest of the way.
+/// Makes the call.
 pub(super) async fn call(route: &Route, exchange: &Exchange<'_>) -> Outcome {
     match route.call {
         Call::Pull => receipts::pull(exchange).await,

@@ -14,6 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{line::Line, listener::Socket, watch::Watch};
 
+/// So many bytes or fewer, an answer's head and most bodies, cost less to be copied together than to be written as parts.
+const JOINED_BYTES_MAX: usize = 4 << 10;
+
 /// A socket that tells its [`Watch`] what moves.
 #[derive(Debug)]
 pub(super) struct Watched {
@@ -108,7 +111,16 @@ impl AsyncWrite for Watched {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let count = parts.iter().map(|part| part.len()).sum();
-        self.get_mut().write_with(count, |stream| stream.poll_write_vectored(cx, parts))
+        let this = self.get_mut();
+        match parts {
+            [part] => this.write_with(count, |stream| stream.poll_write(cx, part)),
+            _ if count <= JOINED_BYTES_MAX => {
+                let mut joined = Vec::with_capacity(count);
+                parts.iter().for_each(|part| joined.extend_from_slice(part));
+                this.write_with(count, |stream| stream.poll_write(cx, &joined))
+            }
+            _ => this.write_with(count, |stream| stream.poll_write_vectored(cx, parts)),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -176,7 +176,7 @@ pub struct Vitals {
     pub writes: u64,
     /// Writes that were let in and are not answered yet.
     pub writes_waiting: u64,
-    /// Bytes of journal on disk.
+    /// Bytes of records in the journal.
     pub journal_bytes: u64,
     /// Checkpoints completed since the start.
     pub checkpoints: u64,

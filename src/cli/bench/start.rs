@@ -21,7 +21,7 @@ use super::{
     report::{Report, number, size},
     server::Start,
 };
-use crate::wire::BulkMarkEntry;
+use crate::{cli::exposition::Exposition, wire::BulkMarkEntry};
 
 /// Marks in one request that fills the journal.
 const ENTRIES: usize = 1_000;
@@ -63,9 +63,9 @@ pub(super) async fn measure(args: &Args) -> Result<Report, BenchError> {
 
     let server = whole.start().await?;
     let load = Load::new(chats, &server.client, args.common.pace());
-    fill(&load, &whole.data().join("journal"), u64::from(args.journal) << 20).await?;
+    let journal = fill(&load, u64::from(args.journal) << 20).await?;
     server.kill();
-    let (all, journal) = (Size::of(whole.data()), Size::of(&whole.data().join("journal")));
+    let all = Size::of(whole.data());
 
     let (mut ready_s, mut cat_s) = (Vec::new(), Vec::new());
     let bar = Bar::new("starts", args.rounds.into());
@@ -85,7 +85,7 @@ pub(super) async fn measure(args: &Args) -> Result<Report, BenchError> {
     let mut report = Report::new("start", args.common.seed, &columns);
     report.row([
         number((chats.conversations * chats.messages) as u64),
-        size(journal.apparent),
+        size(journal),
         size(all.apparent),
         format!("{:.3} s", median(ready_s.clone())),
         format!("{:.3} s", median(cat_s.clone())),
@@ -101,8 +101,8 @@ pub(super) async fn measure(args: &Args) -> Result<Report, BenchError> {
 }
 
 /// Marks messages that their readers have left unread, one mark each, over all conversations by turns, until the next
-/// request could reach a journal of `cap` bytes.
-async fn fill(load: &Load, journal: &Path, cap: u64) -> Result<(), BenchError> {
+/// request could reach a journal of `cap` bytes. How many it has then.
+async fn fill(load: &Load, cap: u64) -> Result<u64, BenchError> {
     let chats = load.chats;
     let mut unread: Vec<(usize, usize, usize)> = Vec::new();
     for at in 0..chats.conversations {
@@ -110,7 +110,7 @@ async fn fill(load: &Load, journal: &Path, cap: u64) -> Result<(), BenchError> {
         unread.extend((0..chats.members).map(|member| (at, member, next(member))));
     }
     let bar = Bar::new("journal, in MiB", usize::try_from(cap >> 20).unwrap_or(usize::MAX));
-    let (mut before, mut entries) = (Size::of(journal).apparent, Vec::new());
+    let (mut before, mut entries) = (journal_bytes(load).await?, Vec::new());
     let rounds = 0..chats.messages;
     for (at, member, message) in
         rounds.flat_map(|round| unread.iter().map(move |&(at, m, next)| (at, m, next + round)))
@@ -127,10 +127,10 @@ async fn fill(load: &Load, journal: &Path, cap: u64) -> Result<(), BenchError> {
         if entries.len() == ENTRIES {
             load.mark(&entries).await?;
             entries.clear();
-            let now = Size::of(journal).apparent;
+            let now = journal_bytes(load).await?;
             bar.add(usize::try_from((now >> 20).saturating_sub(before >> 20)).unwrap_or_default());
             if now + 2 * now.saturating_sub(before) >= cap {
-                return Ok(());
+                return Ok(now);
             }
             before = now;
         }
@@ -138,6 +138,14 @@ async fn fill(load: &Load, journal: &Path, cap: u64) -> Result<(), BenchError> {
     Err(BenchError::Wrong(format!(
         "the journal has {before} bytes of {cap} and all is read; take more --messages"
     )))
+}
+
+/// Bytes of records in the journal. Its files are longer: room is made ahead in them.
+async fn journal_bytes(load: &Load) -> Result<u64, BenchError> {
+    let shown = load.client.metrics().await.map_err(BenchError::call("ask for the metrics"))?;
+    let bytes = Exposition::read(&shown).value("seenby_store_journal_bytes");
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes")]
+    bytes.map(|bytes| bytes as u64).ok_or_else(|| BenchError::Wrong("the metrics show no journal".to_owned()))
 }
 
 /// How long `cat` takes to read all files, in seconds.

@@ -2,8 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::exposition::Exposition;
-use crate::domain::Timestamp;
+use crate::{cli::exposition::Exposition, domain::Timestamp};
 
 /// What the server showed, and when.
 #[derive(Debug)]

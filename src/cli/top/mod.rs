@@ -1,9 +1,7 @@
 //! `seenby top`: the main figures of a server that runs, live.
 //!
-//! Asks for `/metrics` every so often; rates are the differences of two answers. `exposition` reads the format, `figures`
-//! makes of it what people look at, `terminal` is where it is drawn. A server that does not answer is asked again.
+//! Asks for `/metrics` every so often; rates are the differences of two answers. `figures` makes of them what people look at, `terminal` is where it is drawn. A server that does not answer is asked again.
 
-mod exposition;
 mod figures;
 mod terminal;
 
@@ -16,14 +14,15 @@ use tokio::{
 };
 
 use self::{
-    exposition::Exposition,
     figures::{Figures, Look},
     terminal::Terminal,
 };
 use super::{
     EXIT_USAGE,
     caller::{self, CallerError},
-    complain, print_line,
+    complain,
+    exposition::Exposition,
+    print_line,
 };
 use crate::{
     client::{Client, ClientError},

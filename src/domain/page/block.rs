@@ -20,11 +20,14 @@ const OWN: u64 = 3;
 /// The lower bit of every code.
 const LOWER_BITS: u64 = u64::MAX / 3;
 
-/// With so many rows of their own or fewer a block is packed, which makes it less than half as large.
-const OWN_PACKED_MAX: usize = 192;
+/// With this share of rows of their own or less a block is packed, which makes it less than half as large…
+const OWN_PACKED_SHARE: (usize, usize) = (3, 8);
 
-/// With more it is plain again. Between the two lies room for what changes.
-const OWN_MAX: usize = 256;
+/// …and with more than this it is plain again. Between the two lies room for what changes.
+const OWN_SHARE: (usize, usize) = (1, 2);
+
+/// With more than this other rows may have become the usual ones, so it is packed anew.
+const OWN_ANEW_SHARE: (usize, usize) = (1, 4);
 
 /// Up to [`BLOCK_ROWS`] rows.
 #[derive(Debug, Clone)]
@@ -62,7 +65,7 @@ impl Block {
     pub(super) fn set(&mut self, at: usize, row: u64) {
         if let Self::Packed(packed) = self {
             packed.set(at, row);
-            if packed.own().len() > OWN_MAX {
+            if packed.has_more_own_than(OWN_SHARE) {
                 *self = Self::Plain(packed.rows().collect());
             }
             return;
@@ -100,23 +103,16 @@ impl Block {
         }
     }
 
-    /// The same rows packed, if they are plain and that makes them much smaller.
-    pub(super) fn packed(&self) -> Option<Self> {
-        let Self::Plain(rows) = self else { return None };
-        let usual = usual(rows);
-        let own = || rows.iter().copied().filter(|row| code(*row, usual) == OWN);
-        let (codes, count) = (rows.len().div_ceil(WORD_CODES), own().count());
-        if count > OWN_PACKED_MAX || 2 * (codes + count) + size_of::<Packed>() / size_of::<u64>() > rows.len()
-        {
-            return None;
+    /// The same rows in less memory, if there is a way.
+    pub(super) fn smaller(&self) -> Option<Self> {
+        match self {
+            Self::Plain(rows) => Packed::of(rows).map(Self::Packed),
+            Self::Packed(packed) if packed.has_more_own_than(OWN_ANEW_SHARE) => {
+                let anew = Packed::of(&packed.rows().collect::<Vec<_>>())?;
+                (anew.words.len() < packed.words.len()).then_some(Self::Packed(anew))
+            }
+            Self::Packed(_) => None,
         }
-        let mut words = Vec::with_capacity(codes + count);
-        words.extend(
-            rows.chunks(WORD_CODES)
-                .map(|rows| rows.iter().rev().fold(0, |word, row| word << 2 | code(*row, usual))),
-        );
-        words.extend(own());
-        Some(Self::Packed(Packed { words, codes, usual }))
     }
 
     /// Bytes of memory.
@@ -130,8 +126,30 @@ impl Block {
 }
 
 impl Packed {
+    /// None if that would not make them much smaller.
+    fn of(rows: &[u64]) -> Option<Self> {
+        let usual = usual(rows);
+        let own = || rows.iter().copied().filter(|row| code(*row, usual) == OWN);
+        let (codes, count) = (rows.len().div_ceil(WORD_CODES), own().count());
+        let is_half = 2 * (codes + count) + size_of::<Self>() / size_of::<u64>() <= rows.len();
+        if !is_half || is_more_than(OWN_PACKED_SHARE, count, rows.len()) {
+            return None;
+        }
+        let mut words = Vec::with_capacity(codes + count);
+        words.extend(
+            rows.chunks(WORD_CODES)
+                .map(|rows| rows.iter().rev().fold(0, |word, row| word << 2 | code(*row, usual))),
+        );
+        words.extend(own());
+        Some(Self { words, codes, usual })
+    }
+
     fn own(&self) -> &[u64] {
         &self.words[self.codes..]
+    }
+
+    fn has_more_own_than(&self, share: (usize, usize)) -> bool {
+        is_more_than(share, self.own().len(), self.codes * WORD_CODES)
     }
 
     fn code(&self, at: usize) -> u64 {
@@ -187,6 +205,11 @@ impl Packed {
     }
 }
 
+/// Whether `count` is more than a share of `all`.
+fn is_more_than((part, of): (usize, usize), count: usize, all: usize) -> bool {
+    of * count > part * all
+}
+
 /// What stands for `row` where these rows are usual.
 fn code(row: u64, usual: [u64; 2]) -> u64 {
     match row {
@@ -233,11 +256,16 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(3);
         for count in [BLOCK_ROWS, 300, 97] {
             let mut plain = Block::Plain(rows(&mut random, count));
-            let mut packed = plain.packed().unwrap();
+            let mut packed = plain.smaller().unwrap();
             assert!(matches!(packed, Block::Packed(_)) && packed.bytes() * 2 < plain.bytes());
+            let mut rounds_packed = 0;
             for change in 0..2_000 {
-                if change % 100 == 99 {
-                    let bits = random.u64(..) & random.u64(..);
+                if change % 50 == 0 {
+                    packed = packed.smaller().unwrap_or(packed);
+                    rounds_packed += usize::from(matches!(packed, Block::Packed(_)));
+                }
+                if change % 500 == 499 {
+                    let bits = 1 << random.u8(..64);
                     assert_eq!(packed.has_any(bits), plain.has_any(bits));
                     plain.clear(bits);
                     packed.clear(bits);
@@ -253,16 +281,41 @@ mod tests {
                     assert!(in_turn.eq(each(&plain)), "{count} rows, change {change}");
                 }
             }
+            assert!(rounds_packed > 20, "{count} rows were packed in {rounds_packed} of 40 rounds");
         }
+    }
+
+    #[test]
+    fn rows_are_packed_anew_once_others_are_usual() {
+        let mut block = Block::Plain(vec![1; 200]).smaller().unwrap();
+        let small = block.bytes();
+        (0..200).for_each(|at| block.set(at, 3));
+        assert!(matches!(block, Block::Plain(_)), "more than half have a row of their own");
+        block = block.smaller().unwrap();
+        (0..80).for_each(|at| block.set(at, 7));
+        (80..120).for_each(|at| block.set(at, 9));
+        let large = block.bytes();
+        block = block.smaller().unwrap();
+        assert!(small < block.bytes() && block.bytes() < large);
+        let row = |at| {
+            if at < 80 {
+                7
+            } else if at < 120 {
+                9
+            } else {
+                3
+            }
+        };
+        assert!((0..200).all(|at| block.get(at) == row(at)));
     }
 
     #[test]
     fn rows_without_order_stay_plain_and_become_so() {
         let mut random = fastrand::Rng::with_seed(4);
         let unlike = Block::Plain((0..BLOCK_ROWS).map(|_| random.u64(..)).collect());
-        assert!(unlike.packed().is_none());
-        assert!(Block::Plain(vec![u64::MAX; 2]).packed().is_none(), "two rows are smaller as they are");
-        let mut packed = Block::Plain(vec![u64::MAX; BLOCK_ROWS]).packed().unwrap();
+        assert!(unlike.smaller().is_none());
+        assert!(Block::Plain(vec![u64::MAX; 2]).smaller().is_none(), "two rows are smaller as they are");
+        let mut packed = Block::Plain(vec![u64::MAX; BLOCK_ROWS]).smaller().unwrap();
         (0..BLOCK_ROWS).for_each(|at| packed.set(at, unlike.get(at)));
         assert!(matches!(packed, Block::Plain(_)));
         assert!(packed.rows().eq(unlike.rows()));

@@ -24,12 +24,12 @@ impl Rows {
         Arc::make_mut(&mut self.0[block]).set(at, row);
     }
 
-    /// Brings the rows into as little memory as they can be changed in. Costs a look at each that is not there yet.
+    /// Brings the rows into little memory. Costs a look at each that is not there yet.
     pub(super) fn pack(&mut self) {
         self.0.shrink_to_fit();
         for block in &mut self.0 {
-            if let Some(packed) = block.packed() {
-                *block = Arc::new(packed);
+            if let Some(smaller) = block.smaller() {
+                *block = Arc::new(smaller);
             }
         }
     }

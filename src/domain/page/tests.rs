@@ -203,7 +203,7 @@ fn read_in_order() -> Page {
 }
 
 #[test]
-fn a_packed_page_says_the_same_in_a_fifth_of_the_memory() {
+fn a_packed_page_says_the_same_in_a_quarter_of_the_memory() {
     let page = read_in_order();
     let mut packed = page.clone();
     packed.pack();

@@ -63,7 +63,7 @@ impl StoreGauges {
         let conversations = self.conversations.clone();
         registry.register("conversations", "Conversations with a roster or a message", conversations);
         registry.register("messages", "Messages held", self.messages.clone());
-        registry.register("journal_bytes", "Bytes of journal on disk", self.journal_bytes.clone());
+        registry.register("journal_bytes", "Bytes of records in the journal", self.journal_bytes.clone());
         let hot_bytes = self.hot_bytes.clone();
         registry.register("hot_bytes", "Bytes of memory that hold conversations, as counted", hot_bytes);
         registry.register("page_bytes", "Bytes of page files on disk", self.page_bytes.clone());

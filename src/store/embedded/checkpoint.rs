@@ -52,6 +52,8 @@ struct Written {
     name: PageName,
     stamp: u32,
     extent: Extent,
+    /// The page in little memory, made while nobody waits.
+    packed: Arc<HotPage>,
 }
 
 /// What the checkpoint thread is asked for.
@@ -304,7 +306,10 @@ impl Checkpointer {
             Seen::Lost => Err(io::Error::other("a page that has changed is not in memory")),
             Seen::Dirty(page, stamp) => {
                 let extent = self.book.put(&changed.id, name, &page_bytes(&page))?;
-                Ok(Some(Written { id: changed.id.clone(), name, stamp, extent }))
+                let mut packed = HotPage::clone(&page);
+                packed.page.pack();
+                let (id, packed) = (changed.id.clone(), Arc::new(packed));
+                Ok(Some(Written { id, name, stamp, extent, packed }))
             }
         }
     }
@@ -320,8 +325,8 @@ impl Checkpointer {
 
     /// What was written is clean from now on, and is read from where it stands.
     fn settle(&self, written: &[Written], moved: &[Moved]) {
-        for Written { id, name, stamp, extent } in written {
-            self.hot.change_cell(id, *name, |cell| cell.settle(*stamp, *extent));
+        for Written { id, name, stamp, extent, packed } in written {
+            self.hot.change_cell(id, *name, |cell| cell.settle(*stamp, *extent, packed.clone()));
         }
         for Moved { id, name, from, to } in moved {
             self.hot.change_cell(id, *name, |cell| cell.moved(*from, *to));

@@ -13,8 +13,8 @@
 //! Sequence numbers have no gaps, within a segment and from one to the next.
 //!
 //! The open segment is longer than its frames: room is made ahead, which reads as zeros, and a sync has no new length
-//! to write beside the frame, which would take as long again. No frame begins with zeros, and a segment that is complete
-//! has none behind it.
+//! to write beside the frame, which would take as long again. No frame's length is 0, and a segment that is complete
+//! has no room behind it.
 //!
 //! A frame that was being written when the power went is *torn*: it stands at the very end of the last segment, before
 //! nothing but zeros, nothing in it was answered, and it is cut off. Anything else that does not read is damage, and
@@ -26,7 +26,7 @@
 //!
 //! tells the two apart where they look alike. It names the last record that may have been answered, and is written,
 //! but not synced, behind each `fdatasync` of the journal: what it names is always on disk, so if the journal ends
-//! before that, answered records are missing.
+//! before that, answered records are missing. It alone tells a frame that a disk lost as a whole from room.
 
 mod frame;
 
@@ -38,7 +38,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::{
+    fs::{FallocateFlags, fallocate},
+    io::{Errno, retry_on_intr},
+};
 
 pub(super) use frame::Frame;
 
@@ -94,7 +97,7 @@ impl Journal {
     /// used again: what a failed `fdatasync` leaves behind is unknown.
     pub(super) fn append(&mut self, frame: &Frame) -> io::Result<()> {
         let bytes = frame.bytes();
-        self.make_room(bytes.len() as u64);
+        self.make_room(bytes.len() as u64)?;
         self.segment.write_all_at(bytes, self.end())?;
         self.segment.sync_data()?;
         let (_, end) = self.segments.last_mut().expect("invariant: one segment is open");
@@ -104,12 +107,16 @@ impl Journal {
 
     /// Makes the open segment longer ahead of its next frames, one of which has so many bytes. Without room, for want of
     /// it or on a filesystem that makes none, the segment grows with each frame.
-    fn make_room(&mut self, frame_bytes: u64) {
+    fn make_room(&mut self, frame_bytes: u64) -> io::Result<()> {
         let end = self.end();
-        if end + frame_bytes > self.room_end {
-            let bytes = frame_bytes + ROOM_BYTES;
-            let _ = fallocate(&self.segment, FallocateFlags::empty(), end, bytes);
-            self.room_end = end + bytes;
+        if end + frame_bytes <= self.room_end {
+            return Ok(());
+        }
+        let bytes = frame_bytes + ROOM_BYTES;
+        self.room_end = end + bytes;
+        match retry_on_intr(|| fallocate(&self.segment, FallocateFlags::empty(), end, bytes)) {
+            Err(error @ Errno::IO) => Err(error.into()),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 
@@ -270,8 +277,8 @@ fn segment_paths(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Cuts off a torn end and room made ahead, and makes what stands before it durable. A process that was killed may have left it to the
-/// system's cache alone, and whatever is built on it now must not outlive it.
+/// Cuts off a torn end and room made ahead, and makes what stands before it durable. A process that was killed may have
+/// left it to the system's cache alone, and whatever is built on it now must not outlive it.
 pub(super) fn keep(replayed: &Replayed) -> Result<(), OpenError> {
     let Some((path, end)) = replayed.segments.last() else { return Ok(()) };
     let file = OpenOptions::new().write(true).open(path).map_err(OpenError::at(path))?;

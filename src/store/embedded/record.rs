@@ -6,9 +6,7 @@
 //! Stored types are their own: changing a domain type never changes what is on disk. Changing one of these needs
 //! a new [`FORMAT`]; the golden test below guards the bytes.
 
-use std::sync::Arc;
-
-use std::borrow::Borrow;
+use std::{borrow::Borrow, sync::Arc};
 
 use bincode::{
     Decode, Encode,

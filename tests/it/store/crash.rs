@@ -255,6 +255,17 @@ async fn a_newer_format_is_refused_by_its_number() {
 }
 
 #[tokio::test]
+async fn a_store_that_is_closed_leaves_no_room_in_its_journal() {
+    let disk = Disk::new();
+    group(disk.store(), "c", &["alice", "bob"], &["m1"]).await;
+    mark(disk.store(), "c", "bob", read_messages(&["m1"])).await;
+    let last = || std::fs::read(segments(disk.directory.path()).pop().unwrap()).unwrap();
+    assert!(last().ends_with(&[0; 4096]));
+    disk.store().close().await.unwrap();
+    assert!(!last().ends_with(&[0; 4]));
+}
+
+#[tokio::test]
 async fn a_torn_end_is_cut_off_and_damage_is_refused() {
     let mut disk = Disk::new();
     group(disk.store(), "c", &["alice", "bob"], &["m1"]).await;
@@ -269,7 +280,8 @@ async fn a_torn_end_is_cut_off_and_damage_is_refused() {
 
     // What a power cut leaves of a frame that was on its way, with the room behind it and without.
     let in_room = [&whole[20..40], &[0; 4096]].concat();
-    for torn in [&b"\x09\x00\x00\x00"[..], &whole[20..40], &in_room, &[0; 64]] {
+    let without_front = [&[0; 4096], &whole[30..40], &[0; 4096]].concat();
+    for torn in [&b"\x09\x00\x00\x00"[..], &whole[20..40], &in_room, &without_front, &[0; 64]] {
         std::fs::write(&segment, [&whole, torn].concat()).unwrap();
         let store = open(disk.directory.path());
         assert_eq!(counts(&store, "c", &["m1"]).await, [Some((1, 1))]);

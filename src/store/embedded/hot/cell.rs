@@ -130,7 +130,7 @@ impl Cell {
     }
 
     fn hold(&mut self, page: Arc<HotPage>) {
-        self.bytes = page_bytes(&page);
+        self.bytes = u32::try_from(page.page.bytes()).unwrap_or(u32::MAX);
         self.page = Some(page);
         self.used = AtomicBool::new(true);
     }
@@ -142,14 +142,14 @@ impl Cell {
         }
     }
 
-    /// A checkpoint has put the change `stamp` of it to `extent`.
-    pub(in crate::store::embedded) fn settle(&mut self, stamp: u32, extent: Extent) {
+    /// A checkpoint has put the change `stamp` of it to `extent`. Until the next change it is kept as `packed`.
+    pub(in crate::store::embedded) fn settle(&mut self, stamp: u32, extent: Extent, packed: Arc<HotPage>) {
         self.extent = Some(extent);
         self.is_clean = self.stamp == stamp;
-        if let Some(mut page) = self.page.take_if(|_| self.is_clean) {
-            Arc::make_mut(&mut page).page.pack();
-            self.bytes = page_bytes(&page);
-            self.page = Some(page);
+        if self.is_clean {
+            let was_used = std::mem::take(self.used.get_mut());
+            self.hold(packed);
+            self.used = AtomicBool::new(was_used);
         }
     }
 
@@ -168,10 +168,6 @@ impl Cell {
         self.page = None;
         u64::from(std::mem::take(&mut self.bytes))
     }
-}
-
-fn page_bytes(hot: &HotPage) -> u32 {
-    u32::try_from(hot.page.bytes()).unwrap_or(u32::MAX)
 }
 
 /// The cells of a conversation, by number. Pages come at the end and mostly go at the beginning.
@@ -256,9 +252,12 @@ mod tests {
         (1..2_000).for_each(|slot| _ = hot.page.mark(Slot(slot), Positions(1)));
         let mut cell = Cell::new(PageNumber(0), hot);
         let (before, extent) = (cell.bytes(), Extent { file: 1, offset: 16, length: 99 });
-        cell.settle(cell.stamp().wrapping_sub(1), extent);
+        let mut packed = cell.page().unwrap().as_ref().clone();
+        packed.page.pack();
+        let packed = Arc::new(packed);
+        cell.settle(cell.stamp().wrapping_sub(1), extent, packed.clone());
         assert_eq!((cell.is_clean(), cell.bytes()), (false, before), "it has changed since");
-        cell.settle(cell.stamp(), extent);
+        cell.settle(cell.stamp(), extent, packed);
         assert!(cell.is_clean() && cell.bytes() * 4 < before, "{before} bytes and then {}", cell.bytes());
         let read = cell.page().map(|hot| hot.page.rows().count());
         assert_eq!(read, Some(1_999));

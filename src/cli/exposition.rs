@@ -2,7 +2,7 @@
 
 /// All that one answer showed.
 #[derive(Debug, Default)]
-pub(super) struct Exposition(Vec<Sample>);
+pub(in crate::cli) struct Exposition(Vec<Sample>);
 
 #[derive(Debug)]
 struct Sample {
@@ -13,24 +13,24 @@ struct Sample {
 
 impl Exposition {
     /// Reads an answer. What is no sample is passed over.
-    pub(super) fn read(text: &str) -> Self {
+    pub(in crate::cli) fn read(text: &str) -> Self {
         Self(text.lines().filter(|line| !line.starts_with('#')).filter_map(sample).collect())
     }
 
     /// The one sample of this name, or the first.
-    pub(super) fn value(&self, name: &str) -> Option<f64> {
+    pub(in crate::cli) fn value(&self, name: &str) -> Option<f64> {
         self.named(name).map(|sample| sample.value).next()
     }
 
     /// All samples of this name together, of whose labels `wanted` is true; none if there is none of that name.
-    pub(super) fn sum(&self, name: &str, wanted: impl Fn(&str, &str) -> bool) -> Option<f64> {
+    pub(in crate::cli) fn sum(&self, name: &str, wanted: impl Fn(&str, &str) -> bool) -> Option<f64> {
         self.named(name).next()?;
         let fits = |sample: &&Sample| sample.labels.iter().any(|(label, value)| wanted(label, value));
         Some(self.named(name).filter(fits).map(|sample| sample.value).sum())
     }
 
     /// A label's values and what each has, in the order shown.
-    pub(super) fn by(&self, name: &str, label: &str) -> Vec<(&str, f64)> {
+    pub(in crate::cli) fn by(&self, name: &str, label: &str) -> Vec<(&str, f64)> {
         let of = |sample: &'_ Sample| sample.labels.iter().position(|(known, _)| known == label);
         self.named(name)
             .filter_map(|sample| Some((sample.labels[of(sample)?].1.as_str(), sample.value)))
