@@ -1,6 +1,7 @@
 //! `seenby top`: the main figures of a server that runs, live.
 //!
-//! Asks for `/metrics` every so often; rates are the differences of two answers. `figures` makes of them what people look at, `terminal` is where it is drawn. A server that does not answer is asked again.
+//! Asks for `/metrics` every so often; rates are the differences of two answers. `figures` makes of them what people
+//! look at, `terminal` is where it is drawn. A server that does not answer is asked again.
 
 mod figures;
 mod terminal;

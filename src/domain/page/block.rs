@@ -292,15 +292,16 @@ mod tests {
         (0..200).for_each(|at| block.set(at, 3));
         assert!(matches!(block, Block::Plain(_)), "more than half have a row of their own");
         block = block.smaller().unwrap();
-        (0..80).for_each(|at| block.set(at, 7));
-        (80..120).for_each(|at| block.set(at, 9));
+        (0..60).for_each(|at| block.set(at, 7));
+        (60..100).for_each(|at| block.set(at, 9));
+        assert!(matches!(block, Block::Packed(_)), "fewer than half have");
         let large = block.bytes();
         block = block.smaller().unwrap();
         assert!(small < block.bytes() && block.bytes() < large);
         let row = |at| {
-            if at < 80 {
+            if at < 60 {
                 7
-            } else if at < 120 {
+            } else if at < 100 {
                 9
             } else {
                 3

@@ -52,8 +52,6 @@ struct Written {
     name: PageName,
     stamp: u32,
     extent: Extent,
-    /// The page in little memory, made while nobody waits.
-    packed: Arc<HotPage>,
 }
 
 /// What the checkpoint thread is asked for.
@@ -306,10 +304,7 @@ impl Checkpointer {
             Seen::Lost => Err(io::Error::other("a page that has changed is not in memory")),
             Seen::Dirty(page, stamp) => {
                 let extent = self.book.put(&changed.id, name, &page_bytes(&page))?;
-                let mut packed = HotPage::clone(&page);
-                packed.page.pack();
-                let (id, packed) = (changed.id.clone(), Arc::new(packed));
-                Ok(Some(Written { id, name, stamp, extent, packed }))
+                Ok(Some(Written { id: changed.id.clone(), name, stamp, extent }))
             }
         }
     }
@@ -325,13 +320,26 @@ impl Checkpointer {
 
     /// What was written is clean from now on, and is read from where it stands.
     fn settle(&self, written: &[Written], moved: &[Moved]) {
-        for Written { id, name, stamp, extent, packed } in written {
-            self.hot.change_cell(id, *name, |cell| cell.settle(*stamp, *extent, packed.clone()));
+        for Written { id, name, stamp, extent } in written {
+            let packed = self.packed(id, *name, *stamp);
+            self.hot.change_cell(id, *name, |cell| cell.settle(*stamp, *extent, packed));
+            self.base.work().step();
         }
         for Moved { id, name, from, to } in moved {
             self.hot.change_cell(id, *name, |cell| cell.moved(*from, *to));
         }
         self.hot.make_room();
+    }
+
+    /// A page in little memory, made while nobody waits; none if it has changed since it was written.
+    fn packed(&self, id: &ConversationId, name: PageName, stamp: u32) -> Option<Arc<HotPage>> {
+        let page = self.hot.with(id, |known| {
+            let cell = known.filter(|known| known.key == name.conversation)?.cells.get(name.number)?;
+            cell.page().filter(|_| cell.stamp() == stamp).cloned()
+        })?;
+        let mut packed = HotPage::clone(&page);
+        packed.page.pack();
+        Some(Arc::new(packed))
     }
 
     fn look<T>(

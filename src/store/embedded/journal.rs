@@ -121,7 +121,7 @@ impl Journal {
     }
 
     /// Takes away the room behind the last frame: nothing more is written to the open segment.
-    pub(super) fn complete(&mut self) -> io::Result<()> {
+    fn complete(&mut self) -> io::Result<()> {
         if self.segment.metadata()?.len() > self.end() {
             self.segment.set_len(self.end())?;
             self.segment.sync_data()?;
@@ -370,4 +370,24 @@ fn frame_at(bytes: &[u8], at: usize, expected: RangeInclusive<u64>) -> Option<&[
     let end = at + FRAME_HEAD_BYTES + length;
     let checked = bytes.get(at + 8..end)?;
     (crc32fast::hash(checked) == crc).then_some(&bytes[at + FRAME_HEAD_BYTES..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_behind_the_frames_of_the_open_segment_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::begin(directory.path(), Vec::new(), 1).unwrap();
+        let mut frame = Frame::new(1);
+        frame.push(&Record::Ended { conversation: 1 });
+        frame.seal();
+        journal.append(&frame).unwrap();
+        let (path, end) = journal.segments[0].clone();
+        let length = |path: &Path| std::fs::metadata(path).unwrap().len();
+        assert_eq!(length(&path), end + ROOM_BYTES);
+        journal.rotate(2).unwrap();
+        assert_eq!(length(&path), end);
+    }
 }

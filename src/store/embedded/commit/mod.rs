@@ -81,8 +81,8 @@ pub(super) enum Command {
     Rotate(SyncSender<Option<Rotated>>),
     /// A checkpoint has what the older segments hold.
     DropOlder,
-    /// End after what came before this: for good, or as a kill would.
-    Stop { for_good: bool },
+    /// End after what came before this.
+    Stop,
 }
 
 /// What has changed before a new segment began.
@@ -181,23 +181,13 @@ impl Committer {
             };
             match left_over {
                 None => {}
-                Some(Command::Stop { for_good }) => return self.end(for_good),
+                Some(Command::Stop) => return,
                 Some(Command::Sweep(now, answer)) => chores.sweep(now, answer),
                 Some(Command::ForgetUser(user, answer)) => chores.forget_user(user, answer),
                 Some(other) => self.tend(other),
             }
             self.do_slice(&mut chores);
             self.work.rest();
-        }
-    }
-
-    /// For good, the journal is left as long as what it holds. One that has failed is not touched again.
-    fn end(mut self, for_good: bool) {
-        if for_good
-            && !self.pulse.has_failed()
-            && let Err(error) = self.journal.complete()
-        {
-            tracing::warn!("the room behind the journal's last frame stays until the next start: {error}");
         }
     }
 
@@ -323,7 +313,7 @@ impl Committer {
                 tracing::debug!(took = ?began.elapsed(), "an instant is kept for an export");
                 let _ = answer.send(exported);
             }
-            Command::Write(_) | Command::Sweep(..) | Command::ForgetUser(..) | Command::Stop { .. } => {
+            Command::Write(_) | Command::Sweep(..) | Command::ForgetUser(..) | Command::Stop => {
                 unreachable!("invariant: the loop takes these itself")
             }
         }

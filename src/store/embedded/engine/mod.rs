@@ -289,7 +289,7 @@ impl EmbeddedStore {
             // The checkpoint thread first: its last checkpoint needs the other. A thread that is gone is fine.
             let _ = wishes.send(Wish::Stop { checkpoint });
             let _ = checkpointer.join();
-            let _ = commands.send(Command::Stop { for_good: checkpoint });
+            let _ = commands.send(Command::Stop);
             let _ = committer.join();
             drop(watch);
             let _ = watchdog.join();

@@ -142,14 +142,19 @@ impl Cell {
         }
     }
 
-    /// A checkpoint has put the change `stamp` of it to `extent`. Until the next change it is kept as `packed`.
-    pub(in crate::store::embedded) fn settle(&mut self, stamp: u32, extent: Extent, packed: Arc<HotPage>) {
+    /// A checkpoint has put the change `stamp` of it to `extent`, and made `packed` of it.
+    pub(in crate::store::embedded) fn settle(
+        &mut self,
+        stamp: u32,
+        extent: Extent,
+        packed: Option<Arc<HotPage>>,
+    ) {
         self.extent = Some(extent);
         self.is_clean = self.stamp == stamp;
-        if self.is_clean {
-            let was_used = std::mem::take(self.used.get_mut());
+        if self.is_clean
+            && let Some(packed) = packed
+        {
             self.hold(packed);
-            self.used = AtomicBool::new(was_used);
         }
     }
 
@@ -254,7 +259,7 @@ mod tests {
         let (before, extent) = (cell.bytes(), Extent { file: 1, offset: 16, length: 99 });
         let mut packed = cell.page().unwrap().as_ref().clone();
         packed.page.pack();
-        let packed = Arc::new(packed);
+        let packed = Some(Arc::new(packed));
         cell.settle(cell.stamp().wrapping_sub(1), extent, packed.clone());
         assert_eq!((cell.is_clean(), cell.bytes()), (false, before), "it has changed since");
         cell.settle(cell.stamp(), extent, packed);
