@@ -333,10 +333,8 @@ impl Checkpointer {
 
     /// A page in little memory, made while nobody waits; none if it has changed since it was written.
     fn packed(&self, id: &ConversationId, name: PageName, stamp: u32) -> Option<Arc<HotPage>> {
-        let page = self.hot.with(id, |known| {
-            let cell = known.filter(|known| known.key == name.conversation)?.cells.get(name.number)?;
-            cell.page().filter(|_| cell.stamp() == stamp).cloned()
-        })?;
+        let page =
+            self.hot.with_cell(id, name, |cell| cell.page().filter(|_| cell.stamp() == stamp).cloned())??;
         let mut packed = HotPage::clone(&page);
         packed.page.pack();
         Some(Arc::new(packed))

@@ -232,13 +232,11 @@ impl Editing<'_> {
     }
 
     fn published_place(&self, id: &MessageId) -> Option<(Place, Looked<'_>)> {
-        let mut candidates = self.published?.index.candidates(id.borrowed()).filter_map(|place| {
+        let candidates = self.published?.index.candidates(id.borrowed()).filter_map(|place| {
             let page = self.look(place.page)?;
             page.has(id.borrowed(), place.position).then(|| (page.order(place.position), place, page))
         });
-        let first = candidates.next()?;
-        let last = candidates.fold(first, |last, later| if later.0 >= last.0 { later } else { last });
-        Some((last.1, last.2))
+        candidates.max_by_key(|(order, ..)| *order).map(|(_, place, page)| (place, page))
     }
 
     /// The place of a live message.
@@ -252,9 +250,7 @@ impl Editing<'_> {
         id: &MessageId,
         now: Timestamp,
     ) -> Option<(Place, Looked<'_>)> {
-        // Most commits register nothing.
-        let drafted = if self.draft.index.is_empty() { None } else { self.draft.index.get(id) };
-        let (place, page) = match drafted {
+        let (place, page) = match self.draft.index.get(id) {
             Some(changed) => ((*changed)?, self.look((*changed)?.page)?),
             None => self.published_place(id)?,
         };

@@ -91,12 +91,7 @@ impl Wanted {
     }
 
     fn is_there(&self, hot: &Hot) -> bool {
-        hot.with(&self.id, |known| {
-            let known = known.filter(|known| known.key == self.name.conversation)?;
-            let cell = known.cells.get(self.name.number)?;
-            Some(cell.extent() == Some(self.extent))
-        })
-        .unwrap_or(false)
+        hot.with_cell(&self.id, self.name, |cell| cell.extent() == Some(self.extent)).unwrap_or(false)
     }
 }
 

@@ -114,6 +114,19 @@ impl Room {
 }
 
 impl Hot {
+    /// Looks at what is kept of a page, if it is still there.
+    pub(in crate::store::embedded) fn with_cell<T>(
+        &self,
+        id: &ConversationId,
+        name: PageName,
+        look: impl FnOnce(&Cell) -> T,
+    ) -> Option<T> {
+        self.with(id, |known| {
+            let known = known.filter(|known| known.key == name.conversation)?;
+            known.cells.get(name.number).map(look)
+        })
+    }
+
     /// Changes what is kept of a page, if it is still there, and counts what that changes.
     pub(in crate::store::embedded) fn change_cell(
         &self,
