@@ -145,12 +145,7 @@ impl Playback {
         let into = if call.name == "copy_file_range" { 2 } else { 0 };
         let Some(&mut Opened { node, position, appends }) = self.behind(call, into) else { return };
         let write = match call.name.as_str() {
-            "ftruncate" => Write::Length(size(call.number(1).cast_signed())),
-            "fallocate" => {
-                assert!(call.number(1) == 0, "room that a file is not longer for: {call:?}");
-                let end = size((call.number(2) + call.number(3)).cast_signed());
-                Write::Length(end.max(self.disk.file(node).seen.len()))
-            }
+            "ftruncate" | "fallocate" => Write::Length(length(call, self.disk.file(node).seen.len())),
             "pwrite64" => {
                 Write::Bytes { at: size(call.number(3).cast_signed()), bytes: written(call, returned) }
             }
@@ -250,9 +245,16 @@ impl Playback {
                 }
                 if call.name == "openat" { self.make(call, line) } else { self.rename_or_so(call, line) }
             }
-            "ftruncate" | "fallocate" | "copy_file_range" => {
-                panic!("the process died in {call:?}: record again")
+            "ftruncate" | "fallocate" => {
+                let Some(&mut Opened { node, .. }) = self.behind(call, 0) else { return };
+                let Some(real) = real(&self.disk, &call.target()) else { return };
+                let Ok(found) = std::fs::metadata(real) else { return };
+                let (before, found) = (self.disk.file(node).seen.len(), size(found.len().cast_signed()));
+                if found != before && found == length(call, before) {
+                    self.disk.write(node, Write::Length(found), line);
+                }
             }
+            "copy_file_range" => panic!("the process died in {call:?}: record again"),
             _ => {}
         }
     }
@@ -281,6 +283,15 @@ impl Playback {
     }
 }
 
+/// How long a file is after a call that says so, if it was so long `before`.
+fn length(call: &Call, before: usize) -> usize {
+    if call.name == "ftruncate" {
+        return size(call.number(1).cast_signed());
+    }
+    assert!(call.number(1) == 0, "room that a file is not longer for: {call:?}");
+    size((call.number(2) + call.number(3)).cast_signed()).max(before)
+}
+
 /// The bytes that a write wrote.
 fn written(call: &Call, returned: i64) -> Vec<u8> {
     let mut bytes = call.bytes();
@@ -290,4 +301,51 @@ fn written(call: &Call, returned: i64) -> Vec<u8> {
 
 fn size(number: i64) -> usize {
     usize::try_from(number).expect("a size")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::trace, *};
+
+    /// As strace writes text.
+    fn hexadecimal(text: &str) -> String {
+        text.bytes().map(|byte| format!("\\x{byte:02x}")).collect()
+    }
+
+    /// A life that makes a file of five bytes and dies in a call that changes its length, and leaves it so.
+    fn dies_in((call, arguments): (&str, &str), left: &[u8]) -> Playback {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("f"), left).unwrap();
+        let file = hexadecimal("/disk/f");
+        let trace = format!(
+            "1 openat(AT_FDCWD<{0}>, \"{file}\", O_RDWR|O_CREAT, 0666) = 3<{file}>\n\
+             1 write(3<{file}>, \"{1}\", 5) = 5\n\
+             1 {call}(3<{file}>, {arguments} <unfinished ...>\n",
+            hexadecimal("/"),
+            hexadecimal("hello"),
+        );
+        let (calls, lines) = trace::read(&trace, 0);
+        let mut playback = Playback::new(Path::new("/disk"), Syncs::All);
+        steps(&calls).into_iter().for_each(|step| playback.step(step, &calls[step.call]));
+        let died_in: Vec<_> = calls.iter().filter(|call| call.ended.is_none()).collect();
+        playback.end(&died_in, directory.path(), lines);
+        playback
+    }
+
+    #[test]
+    fn what_a_process_left_says_whether_the_length_it_died_setting_was_set() {
+        for (call, left, is_set) in [
+            (("ftruncate", "2"), &b"he"[..], true),
+            (("ftruncate", "2"), b"hello", false),
+            (("fallocate", "0, 5, 3"), b"hello\0\0\0", true),
+            (("fallocate", "0, 5, 3"), b"hello", false),
+            (("fallocate", "0, 0, 5"), b"hello", false),
+        ] {
+            let mut playback = dies_in(call, left);
+            let node = playback.disk.find("/disk/f").unwrap();
+            let file = playback.disk.file(node);
+            assert_eq!(file.seen, left, "{call:?}");
+            assert_eq!(file.pending.len(), 1 + usize::from(is_set), "{call:?}");
+        }
+    }
 }
