@@ -12,6 +12,7 @@ pub(super) mod names;
 pub(super) mod read;
 pub(super) mod reading;
 pub(super) mod room;
+mod slack;
 pub(super) mod snapshot;
 pub(super) mod span;
 

@@ -1,23 +1,36 @@
 //! The users a conversation knows, each under its slot.
 //!
 //! Most of a large store's rosters are cold most of the time and must be in memory all the same, since any mark may
-//! name any member. So names stand one behind the other in one text, and a table of numbers leads to them: about 15
-//! bytes a user besides the name.
+//! name any member. So names stand one behind the other in one text, and a table of numbers leads to them: 7
+//! to 13 bytes a user besides the name, as the table is full or has just grown.
+
+use std::ops::Range;
 
 use hashbrown::HashTable;
 
 use crate::domain::{Slot, UserId};
-use crate::store::embedded::hot::keyed::hash_of;
+use crate::store::embedded::hot::{keyed::hash_of, slack::slack};
 
 /// Who has which slot. It only grows: a slot stands for one user for good, so sets of slots that were fixed in the
 /// past keep their meaning. Once its user is deleted it stands for nobody, and its name is empty.
 #[derive(Debug, Default, Clone)]
 pub(in crate::store::embedded) struct Names {
-    text: String,
-    /// Where each slot's name ends.
-    ends: Vec<usize>,
+    texts: Texts,
     slots: HashTable<Slot>,
 }
+
+/// The name of each slot.
+#[derive(Debug, Default, Clone)]
+struct Texts {
+    all: String,
+    /// Bytes of each name: 128 at the most.
+    lengths: Vec<u8>,
+    /// Where the name of each [`STEP`]th slot begins.
+    begins: Vec<usize>,
+}
+
+/// Slots from one known beginning to the next.
+const STEP: usize = 16;
 
 impl Names {
     /// The user's slot, if the conversation knows the user.
@@ -32,36 +45,31 @@ impl Names {
 
     /// The name of the user under `slot`, empty for one who was deleted.
     pub(in crate::store::embedded) fn name(&self, slot: Slot) -> Option<&str> {
-        name(&self.text, &self.ends, slot)
+        self.texts.get(slot)
     }
 
     /// Gives `user` the next slot. The caller has seen that the user has none.
     pub(in crate::store::embedded) fn push(&mut self, user: &UserId) {
-        let slot = Slot(u32::try_from(self.ends.len()).expect("invariant: memory ends before u32 slots do"));
-        self.text.push_str(user.as_str());
-        self.ends.push(self.text.len());
-        let (text, ends) = (&self.text, &self.ends);
+        let slot = Slot(self.len());
+        self.texts.push(user.as_str());
+        let texts = &self.texts;
         self.slots.insert_unique(hash_of(user.as_str()), slot, |slot| {
-            hash_of(name(text, ends, *slot).expect("invariant: what is in the table has a name"))
+            hash_of(texts.get(*slot).expect("invariant: what is in the table has a name"))
         });
     }
 
     /// The next slot is that of a user who was deleted.
     pub(in crate::store::embedded) fn push_nobody(&mut self) {
-        self.ends.push(self.text.len());
+        self.texts.push("");
     }
 
     /// The slot stands for nobody from now on. False if it was never given out. Costs a look at all names.
     pub(in crate::store::embedded) fn forget(&mut self, slot: Slot) -> bool {
-        let Some(gone) = self.name(slot).map(str::to_owned) else { return false };
-        if !gone.is_empty() {
-            if let Ok(found) = self.slots.find_entry(hash_of(&gone), |known| *known == slot) {
-                found.remove();
-            }
-            let end = self.ends[slot.index()];
-            self.text.replace_range(end - gone.len()..end, "");
-            self.ends[slot.index()..].iter_mut().for_each(|end| *end -= gone.len());
+        let Some(gone) = self.name(slot) else { return false };
+        if let Ok(found) = self.slots.find_entry(hash_of(gone), |known| *known == slot) {
+            found.remove();
         }
+        self.texts.clear(slot);
         true
     }
 
@@ -72,7 +80,7 @@ impl Names {
 
     /// How many slots are given out.
     pub(in crate::store::embedded) fn len(&self) -> u32 {
-        u32::try_from(self.ends.len()).expect("invariant: memory ends before u32 slots do")
+        u32::try_from(self.texts.lengths.len()).expect("invariant: memory ends before u32 slots do")
     }
 
     /// The names from slot `first` on.
@@ -82,14 +90,46 @@ impl Names {
 
     /// About how many bytes of memory it takes.
     pub(in crate::store::embedded) fn bytes(&self) -> usize {
-        self.text.capacity() + self.ends.capacity() * size_of::<usize>() + self.slots.capacity() * 6
+        self.texts.bytes() + self.slots.capacity() * 6
     }
 }
 
-fn name<'a>(text: &'a str, ends: &[usize], slot: Slot) -> Option<&'a str> {
-    let end = *ends.get(slot.index())?;
-    let first = slot.index().checked_sub(1).map_or(0, |before| ends[before]);
-    text.get(first..end)
+impl Texts {
+    fn get(&self, slot: Slot) -> Option<&str> {
+        self.all.get(self.place(slot)?)
+    }
+
+    fn place(&self, slot: Slot) -> Option<Range<usize>> {
+        let at = slot.index();
+        let length = usize::from(*self.lengths.get(at)?);
+        let before = &self.lengths[at / STEP * STEP..at];
+        let begin = self.begins[at / STEP] + before.iter().copied().map(usize::from).sum::<usize>();
+        Some(begin..begin + length)
+    }
+
+    fn push(&mut self, name: &str) {
+        if self.lengths.len().is_multiple_of(STEP) {
+            self.begins.reserve_exact(slack(self.begins.len(), self.begins.capacity(), 1));
+            self.begins.push(self.all.len());
+        }
+        self.lengths.reserve_exact(slack(self.lengths.len(), self.lengths.capacity(), 1));
+        self.lengths.push(u8::try_from(name.len()).expect("invariant: a name has at most 128 bytes"));
+        self.all.reserve_exact(slack(self.all.len(), self.all.capacity(), name.len()));
+        self.all.push_str(name);
+    }
+
+    /// Makes the slot's name, if it has one, an empty one.
+    fn clear(&mut self, slot: Slot) {
+        let Some(place) = self.place(slot) else { return };
+        self.begins[slot.index() / STEP + 1..].iter_mut().for_each(|begin| *begin -= place.len());
+        self.lengths[slot.index()] = 0;
+        self.all.replace_range(place, "");
+    }
+
+    /// About how many bytes of memory it takes.
+    fn bytes(&self) -> usize {
+        self.all.capacity() + self.lengths.capacity() + self.begins.capacity() * size_of::<usize>()
+    }
 }
 
 #[cfg(test)]
@@ -116,7 +156,7 @@ mod tests {
         );
         assert_eq!((names.slot("user-18"), names.user(Slot(18))), (Some(Slot(18)), Some(user("user-18"))));
         assert_eq!(names.names_from(16).take(3).collect::<Vec<_>>(), ["user-16", "", "user-18"]);
-        assert!(!names.text.contains("user-17user-18") && !names.is_nobody(Slot(18)));
+        assert!(!names.texts.all.contains("user-17user-18") && !names.is_nobody(Slot(18)));
         assert_eq!(names.names_from(998).collect::<Vec<_>>(), ["user-998", "user-999"]);
     }
 }
