@@ -2,6 +2,7 @@
 //! floor above asks for.
 
 mod calls;
+mod turn;
 
 use std::{
     fmt,
@@ -105,8 +106,20 @@ impl EmbeddedStore {
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(OpenError::at(path))
         };
-        let committer = spawn("commit", Box::new(move || committer.run(&commands_in)))?;
-        let checkpointer = spawn("checkpoint", Box::new(move || checkpointer.run(&wishes_in)))?;
+        let committer = spawn(
+            "commit",
+            Box::new(move || {
+                turn::wait_for_turns();
+                committer.run(&commands_in);
+            }),
+        )?;
+        let checkpointer = spawn(
+            "checkpoint",
+            Box::new(move || {
+                turn::wait_for_turns();
+                checkpointer.run(&wishes_in);
+            }),
+        )?;
         let (watch, watch_in) = channel();
         let watchdog = spawn("watchdog", Box::new(move || watchdog::watch(works, &watch_in)))?;
         let threads = Mutex::new(Some(Threads { committer, checkpointer, watchdog, watch, lock }));
