@@ -151,7 +151,7 @@ fn a_server_that_nobody_calls_is_looked_at() {
 #[test]
 fn pulls_are_timed_before_a_sweep_and_in_it() {
     let _alone = PROCESSOR.lock().unwrap_or_else(PoisonError::into_inner);
-    let args = ["sweep", "--messages", "100", "--live", "100", "--expire-after", "15s", "--for", "2s"];
+    let args = ["sweep", "--messages", "100", "--live", "100", "--expire-after", "25s", "--for", "2s"];
     let (figures, printed) = bench(&args);
     for when in ["before", "sweeping"] {
         assert!(number(&figures, &format!("/{when}/pulls")) > 0);
