@@ -234,3 +234,42 @@ fn who_connects_and_says_nothing_does_not_hold_the_end_up() {
     assert_eq!(silent.read(&mut [0]).unwrap_or(0), 0, "it is closed");
     assert!(fs::metadata(directory.path().join("journal")).is_ok());
 }
+
+/// The policy and the nice value of a thread, as proc_pid_stat(5) has them.
+fn scheduled(stat: &Path) -> (String, String) {
+    let stat = fs::read_to_string(stat).unwrap();
+    // The name, which is the second field and may have spaces, ends with the last bracket.
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    let field = |number: usize| fields.split(' ').nth(number - 3).unwrap().to_owned();
+    (field(41), field(19))
+}
+
+/// The policy and the nice value of a server's threads with such a name.
+fn threads(server: &Running, name: &str) -> Vec<(String, String)> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
+    let tasks = tasks.map(|task| task.unwrap().path());
+    let named = tasks.filter(|task| fs::read_to_string(task.join("comm")).unwrap().trim_end() == name);
+    named.map(|task| scheduled(&task.join("stat"))).collect()
+}
+
+#[test]
+fn the_stores_threads_stand_back_unless_the_server_has_a_niceness() {
+    let (policy, nice) = scheduled(Path::new("/proc/thread-self/stat"));
+    let is_usual = policy == "0" && nice == "0";
+    let batch = if is_usual { "3".to_owned() } else { policy.clone() };
+    for (under, policy_of_store, niceness) in [
+        (&[][..], &batch, nice.parse::<i32>().unwrap()),
+        (&["nice", "-n", "5"], &policy, nice.parse::<i32>().unwrap() + 5),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let server = start_under(under, directory.path(), &[]);
+        let as_it_is_to_be = |policy: &String| vec![(policy.clone(), niceness.to_string())];
+        for (name, policy) in
+            [("commit", policy_of_store), ("checkpoint", policy_of_store), ("watchdog", &policy)]
+        {
+            // A thread may not have come to it yet.
+            let what = format!("{name} under {under:?} to run as {:?}", as_it_is_to_be(policy));
+            wait_for(&what, || (threads(&server, name) == as_it_is_to_be(policy)).then_some(()));
+        }
+    }
+}

@@ -109,14 +109,14 @@ impl EmbeddedStore {
         let committer = spawn(
             "commit",
             Box::new(move || {
-                turn::wait_for_turns();
+                turn::stand_back();
                 committer.run(&commands_in);
             }),
         )?;
         let checkpointer = spawn(
             "checkpoint",
             Box::new(move || {
-                turn::wait_for_turns();
+                turn::stand_back();
                 checkpointer.run(&wishes_in);
             }),
         )?;

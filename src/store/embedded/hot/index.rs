@@ -35,6 +35,8 @@ struct Entry {
     position: u8,
 }
 
+const _: () = assert!(size_of::<Entry>() == 9);
+
 impl Entry {
     fn new(hint: Hint, place: Place) -> Self {
         Self { hint: hint.0.to_le_bytes(), page: place.page.0.to_le_bytes(), position: place.position.0 }
@@ -99,6 +101,10 @@ mod tests {
         let place =
             |number: u32| Place { page: PageNumber(number / 64), position: Position((number % 64) as u8) };
         let mut index = Index::default();
+        let far = Place { page: PageNumber(u32::MAX - 1), position: Position(63) };
+        index.insert(Hint::of("far"), far);
+        assert_eq!(index.candidates(MessageId::new("far").unwrap().borrowed()).collect::<Vec<_>>(), [far]);
+        index.remove(Hint::of("far"), far);
         for number in 0..1_000 {
             index.insert(Hint::of(id(number).as_str()), place(number));
         }

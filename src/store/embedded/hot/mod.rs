@@ -12,7 +12,6 @@ pub(super) mod names;
 pub(super) mod read;
 pub(super) mod reading;
 pub(super) mod room;
-mod slack;
 pub(super) mod snapshot;
 pub(super) mod span;
 

@@ -2,14 +2,14 @@
 //!
 //! Most of a large store's rosters are cold most of the time and must be in memory all the same, since any mark may
 //! name any member. So names stand one behind the other in one text, and a table of numbers leads to them: 7
-//! to 13 bytes a user besides the name, as the table is full or has just grown.
+//! to 13 bytes a user of a large roster besides the name, as the table is full or has just grown.
 
 use std::ops::Range;
 
 use hashbrown::HashTable;
 
-use crate::domain::{Slot, UserId};
-use crate::store::embedded::hot::{keyed::hash_of, slack::slack};
+use crate::domain::{ID_BYTES_MAX, Slot, UserId};
+use crate::store::embedded::hot::keyed::hash_of;
 
 /// Who has which slot. It only grows: a slot stands for one user for good, so sets of slots that were fixed in the
 /// past keep their meaning. Once its user is deleted it stands for nobody, and its name is empty.
@@ -23,11 +23,13 @@ pub(in crate::store::embedded) struct Names {
 #[derive(Debug, Default, Clone)]
 struct Texts {
     all: String,
-    /// Bytes of each name: 128 at the most.
+    /// Bytes of each name.
     lengths: Vec<u8>,
     /// Where the name of each [`STEP`]th slot begins.
     begins: Vec<usize>,
 }
+
+const _: () = assert!(ID_BYTES_MAX <= u8::MAX as usize, "a length is a byte");
 
 /// Slots from one known beginning to the next.
 const STEP: usize = 16;
@@ -88,6 +90,14 @@ impl Names {
         (first..self.len()).filter_map(|slot| self.name(Slot(slot)))
     }
 
+    /// Gives back what is held for more users than there are.
+    pub(in crate::store::embedded) fn shrink(&mut self) {
+        let Texts { all, lengths, begins } = &mut self.texts;
+        all.shrink_to_fit();
+        lengths.shrink_to_fit();
+        begins.shrink_to_fit();
+    }
+
     /// About how many bytes of memory it takes.
     pub(in crate::store::embedded) fn bytes(&self) -> usize {
         self.texts.bytes() + self.slots.capacity() * 6
@@ -109,12 +119,10 @@ impl Texts {
 
     fn push(&mut self, name: &str) {
         if self.lengths.len().is_multiple_of(STEP) {
-            self.begins.reserve_exact(slack(self.begins.len(), self.begins.capacity(), 1));
             self.begins.push(self.all.len());
         }
-        self.lengths.reserve_exact(slack(self.lengths.len(), self.lengths.capacity(), 1));
-        self.lengths.push(u8::try_from(name.len()).expect("invariant: a name has at most 128 bytes"));
-        self.all.reserve_exact(slack(self.all.len(), self.all.capacity(), name.len()));
+        self.lengths
+            .push(u8::try_from(name.len()).expect("invariant: a name has at most ID_BYTES_MAX bytes"));
         self.all.push_str(name);
     }
 
@@ -158,5 +166,45 @@ mod tests {
         assert_eq!(names.names_from(16).take(3).collect::<Vec<_>>(), ["user-16", "", "user-18"]);
         assert!(!names.texts.all.contains("user-17user-18") && !names.is_nobody(Slot(18)));
         assert_eq!(names.names_from(998).collect::<Vec<_>>(), ["user-998", "user-999"]);
+    }
+
+    /// What each name is, kept by hand.
+    fn check(names: &Names, known: &[String]) {
+        let users: Vec<_> = (0..).map(Slot).map_while(|slot| names.name(slot)).collect();
+        assert_eq!(users, known);
+        for (slot, name) in (0..).map(Slot).zip(known) {
+            assert_eq!(names.slot(name), (!name.is_empty()).then_some(slot), "{name}");
+            assert_eq!(names.is_nobody(slot), name.is_empty());
+        }
+    }
+
+    #[test]
+    fn names_are_what_they_were_whoever_comes_and_goes() {
+        let mut random = fastrand::Rng::with_seed(6);
+        for _ in 0..50 {
+            let (mut names, mut known) = (Names::default(), Vec::new());
+            for number in 0..=random.usize(..4 * STEP) {
+                match random.u8(..8) {
+                    0 => {
+                        names.push_nobody();
+                        known.push(String::new());
+                    }
+                    1 | 2 if !known.is_empty() => {
+                        let gone = random.usize(..known.len());
+                        assert!(names.forget(Slot(u32::try_from(gone).unwrap())));
+                        known[gone].clear();
+                    }
+                    3 => names.shrink(),
+                    _ => {
+                        let digits = number.to_string();
+                        let name =
+                            format!("{}{digits}", "u".repeat(random.usize(..=ID_BYTES_MAX - digits.len())));
+                        names.push(&UserId::new(name.clone()).unwrap());
+                        known.push(name);
+                    }
+                }
+                check(&names, &known);
+            }
+        }
     }
 }

@@ -4,10 +4,7 @@
 //! Knowing both, `up_to` and `unread` look only into what lies between, and cost what is new, not what is old.
 
 use crate::domain::Slot;
-use crate::store::embedded::{
-    hot::{conversation::PageNumber, slack::slack},
-    stored::rows::Reach,
-};
+use crate::store::embedded::{hot::conversation::PageNumber, stored::rows::Reach};
 
 /// How far one reader is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,17 +45,10 @@ impl Spans {
     }
 
     pub(in crate::store::embedded) fn set(&mut self, slot: Slot, span: Span) {
-        *self.reach(slot, Span::default()) = span;
-    }
-
-    /// The span of a slot; slots up to it that have none yet get `usual`.
-    fn reach(&mut self, slot: Slot, usual: Span) -> &mut Span {
-        let (len, all) = (self.0.len(), slot.index() + 1);
-        if len < all {
-            self.0.reserve_exact(slack(len, self.0.capacity(), all - len));
-            self.0.resize(all, usual);
+        if self.0.len() <= slot.index() {
+            self.0.resize(slot.index() + 1, Span::default());
         }
-        &mut self.0[slot.index()]
+        self.0[slot.index()] = span;
     }
 
     /// Something on `page` was read by `slot`.
@@ -87,11 +77,16 @@ impl Spans {
     }
 
     fn found_mut(&mut self, slot: Slot) -> &mut Span {
-        self.reach(slot, Span { open: PageNumber(u32::MAX), ..Span::default() })
+        if self.0.len() <= slot.index() {
+            let nowhere = Span { open: PageNumber(u32::MAX), ..Span::default() };
+            self.0.resize(slot.index() + 1, nowhere);
+        }
+        &mut self.0[slot.index()]
     }
 
-    /// The newest page that was found is `newest`.
+    /// All pages have come, the newest of which is `newest`.
     pub(in crate::store::embedded) fn found_all(&mut self, newest: PageNumber) {
+        self.0.shrink_to_fit();
         self.reopen(newest);
     }
 

@@ -108,6 +108,7 @@ impl Found {
         for (_, conversation) in self.conversations.values_mut() {
             let newest = conversation.cells.iter().next_back().map(|cell| cell.number);
             conversation.spans.found_all(newest.unwrap_or_default());
+            conversation.names.shrink();
         }
     }
 
