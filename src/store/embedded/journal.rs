@@ -32,7 +32,7 @@ mod frame;
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     ops::RangeInclusive,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -242,11 +242,12 @@ pub(super) fn replay(
 ) -> Result<Replayed, OpenError> {
     let paths = segment_paths(directory).map_err(OpenError::at(directory))?;
     let answered = read_answered(directory, !paths.is_empty())?;
+    // First of all: behind a file that is none, the last segment would be blamed for the room it has.
+    let firsts = paths.iter().map(|path| first_sequence(path)).collect::<Result<Vec<_>, _>>()?;
     let mut replayed = Replayed { segments: Vec::new(), first_sequence: 1, next_sequence: 1, torn_bytes: 0 };
-    for (at, path) in paths.iter().enumerate() {
+    for (at, (path, first)) in paths.iter().zip(firsts).enumerate() {
         let is_last = at + 1 == paths.len();
         let bytes = std::fs::read(path).map_err(OpenError::at(path))?;
-        let first = read_head(&bytes).ok_or_else(|| bad_head(path, &bytes))?;
         if at == 0 {
             replayed.first_sequence = first;
             replayed.next_sequence = first;
@@ -275,6 +276,14 @@ fn segment_paths(directory: &Path) -> io::Result<Vec<PathBuf>> {
     }
     paths.sort();
     Ok(paths)
+}
+
+/// The first number of a segment, as its head has it.
+fn first_sequence(path: &Path) -> Result<u64, OpenError> {
+    let mut head = Vec::new();
+    let file = File::open(path).map_err(OpenError::at(path))?;
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(OpenError::at(path))?;
+    read_head(&head).ok_or_else(|| bad_head(path, &head))
 }
 
 /// Cuts off a torn end and room made ahead, and makes what stands before it durable. A process that was killed may have
@@ -389,5 +398,21 @@ mod tests {
         assert_eq!(length(&path), end + ROOM_BYTES);
         journal.rotate(2).unwrap();
         assert_eq!(length(&path), end);
+    }
+
+    #[test]
+    fn a_file_that_is_no_segment_is_named_and_not_the_one_before_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::begin(directory.path(), Vec::new(), 1).unwrap();
+        let mut frame = Frame::new(1);
+        frame.push(&Record::Ended { conversation: 1 });
+        frame.seal();
+        journal.append(&frame).unwrap();
+        let stray = directory.path().join("stray.journal");
+        std::fs::write(&stray, "x").unwrap();
+        let error = replay(directory.path(), |_, _| Ok(())).err().expect("it is no segment").to_string();
+        assert!(error.contains(stray.to_str().unwrap()) && error.contains("its head"), "{error}");
+        std::fs::remove_file(stray).unwrap();
+        assert!(replay(directory.path(), |_, _| Ok(())).is_ok());
     }
 }

@@ -309,7 +309,7 @@ mod tests {
 
     /// As strace writes text.
     fn hexadecimal(text: &str) -> String {
-        text.bytes().map(|byte| format!("\\x{byte:02x}")).collect()
+        text.bytes().fold(String::new(), |text, byte| text + &format!("\\x{byte:02x}"))
     }
 
     /// A life that makes a file of five bytes and dies in a call that changes its length, and leaves it so.

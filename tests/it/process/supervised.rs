@@ -235,7 +235,7 @@ fn who_connects_and_says_nothing_does_not_hold_the_end_up() {
     assert!(fs::metadata(directory.path().join("journal")).is_ok());
 }
 
-/// The policy and the nice value of a thread, as proc_pid_stat(5) has them.
+/// The policy and the nice value of a thread, as `proc_pid_stat(5)` has them.
 fn scheduled(stat: &Path) -> (String, String) {
     let stat = fs::read_to_string(stat).unwrap();
     // The name, which is the second field and may have spaces, ends with the last bracket.
