@@ -263,7 +263,15 @@ impl Playback {
     fn compare(&self, node: Node, real: &Path) {
         match &self.disk.objects[node] {
             Object::File(file) => {
-                assert!(file.seen == std::fs::read(real).unwrap(), "{} differs", real.display());
+                let left = std::fs::read(real).unwrap();
+                let first = file.seen.iter().zip(&left).take_while(|(seen, left)| seen == left).count();
+                assert!(
+                    file.seen == left,
+                    "{}, of {} bytes, has {} in the playback, and differs from {first} on",
+                    real.display(),
+                    left.len(),
+                    file.seen.len()
+                );
             }
             Object::Directory(directory) => {
                 let mut names: Vec<_> = std::fs::read_dir(real)
