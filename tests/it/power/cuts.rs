@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
         Mutex,
@@ -24,6 +25,9 @@ use super::{
 
 /// Lines within which a power cut is close to a change of a name.
 const CLOSE_LINES: usize = 12;
+
+/// How often a run is recorded until the trace of it is whole.
+const RECORDINGS_MAX: usize = 3;
 
 /// A recording, the moments at which power is cut, and who judges what is left.
 pub(super) struct Recorded {
@@ -65,8 +69,20 @@ fn in_memory() -> TempDir {
 }
 
 impl Recorded {
-    /// Records a run, for so many images.
+    /// Records a run, for so many images. Rarely strace does not show a call that a process was killed in; then what was
+    /// left is not what the calls make, and it is recorded anew.
     pub(super) fn record(plan: &Plan, images: usize) -> Self {
+        for _ in 1..RECORDINGS_MAX {
+            let recorded = Self::record_once(plan, images);
+            if catch_unwind(AssertUnwindSafe(|| recorded.play(&[], Syncs::All, &mut |_| ()))).is_ok() {
+                return recorded;
+            }
+            println!("seed {}: the trace lacks a call; recorded anew", plan.seed);
+        }
+        Self::record_once(plan, images)
+    }
+
+    fn record_once(plan: &Plan, images: usize) -> Self {
         let directory = in_memory();
         plan.record(directory.path());
         let mut recorded = Self::read(directory.path(), plan.seed * 1_000_000, images);
@@ -108,7 +124,7 @@ impl Recorded {
             for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
                 scope.spawn(|| self.judge_all(&receiver, &failures));
             }
-            self.cut(syncs, &mut |image| sender.send(image).unwrap());
+            self.play(&self.moments, syncs, &mut |image| sender.send(image).unwrap());
             drop(sender);
         });
         let mut failures = failures.into_inner().unwrap();
@@ -116,8 +132,9 @@ impl Recorded {
         failures
     }
 
-    fn cut(&self, syncs: Syncs, each: &mut dyn FnMut(Image)) {
-        let mut moments = self.moments.iter().peekable();
+    /// Does the run's calls, with an image at each of these moments.
+    fn play(&self, moments: &[Moment], syncs: Syncs, each: &mut dyn FnMut(Image)) {
+        let mut moments = moments.iter().peekable();
         let mut playback = Playback::new(&self.run.work, syncs);
         for (life, steps) in self.run.lives.iter().zip(&self.steps) {
             for step in steps {
