@@ -248,7 +248,10 @@ fn scheduled(stat: &Path) -> (String, String) {
 fn threads(server: &Running, name: &str) -> Vec<(String, String)> {
     let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
     let tasks = tasks.map(|task| task.unwrap().path());
-    let named = tasks.filter(|task| fs::read_to_string(task.join("comm")).unwrap().trim_end() == name);
+    // Others may end meanwhile.
+    let is_named =
+        |task: &Path| fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim_end() == name);
+    let named = tasks.filter(|task| is_named(task));
     named.map(|task| scheduled(&task.join("stat"))).collect()
 }
 
